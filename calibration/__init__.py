@@ -1,0 +1,25 @@
+"""Calibrate synchronized cameras: recordings of a board in, a `Rig` in metres and its report out."""
+
+from importlib import import_module
+from typing import Any
+
+_home = {
+    "CalibrationError": "errors",
+    "Camera": "camera",
+    "Intrinsics": "camera",
+    "Rig": "rig",
+    "ShapeError": "errors",
+}
+"""Every public name and the module it lives in, which is imported when the name is first used."""
+
+__all__ = list(_home)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _home:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_home[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_home)

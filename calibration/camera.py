@@ -1,0 +1,270 @@
+"""One camera: its lens (`Intrinsics`) and its place in the world (`Camera`)."""
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from calibration import projection
+from calibration.arrays import frozen
+from calibration.errors import ShapeError
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Intrinsics:
+    """Image size, camera matrix and lens distortion of one camera.
+
+    Attributes
+    ----------
+    size : (2,) int, px
+        Width, height.
+    K : (3, 3) float, px
+    distortion : (n,) float
+        OpenCV's order; 0, 4, 5, 8 or 12 coefficients for "pinhole", 4 for "fisheye".
+    model : "pinhole" or "fisheye"
+    covered : (n, 2) float, px
+        Corners of the convex part of the image on which the lens was fitted; None where that is not known.
+
+    Raises
+    ------
+    ValueError
+        For an unknown model, a wrong number of coefficients, a focal length that is not positive, or a value
+        that is not finite.
+    """
+
+    size: tuple[int, int]
+    K: Float
+    distortion: Float = field(default_factory=lambda: np.zeros(5))
+    model: str = "pinhole"
+    covered: Float | None = None
+
+    def __post_init__(self) -> None:
+        """Check and freeze."""
+        width, height = (int(length) for length in self.size)
+        if width <= 0 or height <= 0:
+            raise ValueError(f"size: expected two positive lengths in px, got {self.size}")
+        if self.model not in projection.COEFFICIENTS:
+            raise ValueError(f'model: expected "pinhole" or "fisheye", got {self.model!r}')
+        K = frozen(self.K, (3, 3), "K")
+        distortion = frozen(self.distortion, ("coefficients",), "distortion")
+        allowed = projection.COEFFICIENTS[self.model]
+        if len(distortion) not in allowed:
+            raise ShapeError(
+                f"distortion: a {self.model} lens has {' or '.join(map(str, allowed))} coefficients, "
+                f"got {len(distortion)}"
+            )
+        if not (np.isfinite(K).all() and np.isfinite(distortion).all()):
+            raise ValueError(f"K and distortion must be finite, got K = {K.tolist()}, {distortion.tolist()}")
+        if not np.allclose(K[2], [0, 0, 1]):
+            raise ValueError(f"K: the last row must be [0, 0, 1], got {K[2].tolist()}")
+        if K[0, 0] <= 0 or K[1, 1] <= 0:
+            raise ValueError(f"K: focal lengths must be positive, got {K[0, 0]} and {K[1, 1]}")
+        object.__setattr__(self, "size", (width, height))
+        object.__setattr__(self, "K", K)
+        object.__setattr__(self, "distortion", distortion)
+        if self.covered is not None:
+            object.__setattr__(self, "covered", frozen(self.covered, ("corners", 2), "covered"))
+
+    @classmethod
+    def from_focal(cls, size: tuple[int, int], focal: float, distortion: ArrayLike = (0.0,) * 5) -> Self:
+        """Make intrinsics with square pixels and the centre in the middle of the image.
+
+        Parameters
+        ----------
+        size : (2,) int, px
+        focal : float, px
+        distortion : (n,) float
+
+        Returns
+        -------
+        intrinsics : Intrinsics
+
+        Examples
+        --------
+        >>> Intrinsics.from_focal((640, 480), 800.0).K[0].tolist()
+        [800.0, 0.0, 319.5]
+        """
+        width, height = size
+        K = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
+        return cls(size=size, K=K, distortion=np.asarray(distortion, dtype=np.float64))
+
+    def project(self, xyz: ArrayLike) -> Float:
+        """Project points in camera coordinates.
+
+        Parameters
+        ----------
+        xyz : (..., 3) float, m, cam
+
+        Returns
+        -------
+        xy : (..., 2) float, px
+            NaN behind the camera.
+
+        Examples
+        --------
+        >>> Intrinsics.from_focal((640, 480), 800.0).project([0.0, 0.0, 1.0])
+        array([319.5, 239.5])
+        """
+        return projection.project(xyz, self.K, self.distortion, self.model)
+
+    def undistort(self, xy: ArrayLike) -> Float:
+        """Undistort pixels to normalised coordinates.
+
+        Parameters
+        ----------
+        xy : (..., 2) float, px
+
+        Returns
+        -------
+        xy : (..., 2) float, normalised, cam
+            NaN where the lens has no inverse.
+
+        Examples
+        --------
+        >>> Intrinsics.from_focal((640, 480), 800.0).undistort([319.5, 239.5])
+        array([0., 0.])
+        """
+        return projection.undistort(xy, self.K, self.distortion, self.model)
+
+    def covers(self, xy: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which pixels lie inside the image, inside the fitted part and where the lens is invertible.
+
+        Parameters
+        ----------
+        xy : (..., 2) float, px
+
+        Returns
+        -------
+        inside : (...) bool
+            False for NaN.
+
+        Examples
+        --------
+        >>> Intrinsics.from_focal((640, 480), 800.0).covers([[5.0, 5.0], [-5.0, 5.0]])
+        array([ True, False])
+        """
+        xy = np.asarray(xy, dtype=np.float64)
+        inside = ((xy > -0.5) & (xy < np.array(self.size) - 0.5)).all(axis=-1)
+        if self.covered is not None:
+            corners = self.covered
+            edges = np.roll(corners, -1, axis=0) - corners
+            towards = xy[..., None, :] - corners
+            cross = edges[:, 0] * towards[..., 1] - edges[:, 1] * towards[..., 0]
+            inside &= (cross >= -1e-9).all(axis=-1) | (cross <= 1e-9).all(axis=-1)
+        return np.asarray(inside & np.isfinite(self.undistort(xy)).all(axis=-1))
+
+    def rescaled(self, size: tuple[int, int]) -> "Intrinsics":
+        """Return the same lens for recordings of another resolution.
+
+        Parameters
+        ----------
+        size : (2,) int, px
+            Width, height; must keep the aspect ratio (a crop is not a change of resolution).
+
+        Returns
+        -------
+        intrinsics : Intrinsics
+
+        Raises
+        ------
+        ValueError
+            If the aspect ratio differs by more than 1%.
+
+        Examples
+        --------
+        >>> Intrinsics.from_focal((640, 480), 800.0).rescaled((320, 240)).K[0, 0]
+        np.float64(400.0)
+        """
+        sx, sy = size[0] / self.size[0], size[1] / self.size[1]
+        if abs(sx / sy - 1) > 0.01:
+            raise ValueError(
+                f"size: intrinsics for {self.size} cannot be rescaled to {tuple(size)}: another aspect ratio "
+                "means a crop, which needs a calibration of its own"
+            )
+        # Pixel centres have integer coordinates, so edges, not centres, scale: u' + 1/2 = s (u + 1/2).
+        scale = np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]])
+        covered = None if self.covered is None else projection.to_pixels(self.covered, scale)
+        return replace(self, size=size, K=scale @ self.K, covered=covered)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Camera:
+    """A named camera in the world.
+
+    Attributes
+    ----------
+    name : str
+    intrinsics : Intrinsics
+    cam_from_world : RigidTransform, m
+        x_cam = R x_world + t.
+    """
+
+    name: str
+    intrinsics: Intrinsics
+    cam_from_world: RigidTransform = field(default_factory=RigidTransform.identity)
+
+    @classmethod
+    def from_rotvec(
+        cls, name: str, intrinsics: Intrinsics, rotvec: ArrayLike, translation: ArrayLike
+    ) -> Self:
+        """Make a camera from a Rodrigues vector and a translation, world to camera.
+
+        Parameters
+        ----------
+        name : str
+        intrinsics : Intrinsics
+        rotvec : (3,) float, rad
+        translation : (3,) float, m
+
+        Returns
+        -------
+        camera : Camera
+        """
+        cam_from_world = RigidTransform.from_components(
+            frozen(translation, (3,), f"camera {name}: translation"),
+            Rotation.from_rotvec(frozen(rotvec, (3,), f"camera {name}: rotation")),
+        )
+        return cls(name=name, intrinsics=intrinsics, cam_from_world=cam_from_world)
+
+    @property
+    def R(self) -> Float:
+        """Rotation matrix from world to camera, (3, 3)."""
+        return self.cam_from_world.rotation.as_matrix()
+
+    @property
+    def t(self) -> Float:
+        """Translation from world to camera, (3,) m."""
+        return self.cam_from_world.translation
+
+    @property
+    def rotvec(self) -> Float:
+        """Rodrigues vector from world to camera, (3,) rad."""
+        return self.cam_from_world.rotation.as_rotvec()
+
+    @property
+    def center(self) -> Float:
+        """Centre of projection in the world, (3,) m."""
+        return -self.R.T @ self.t
+
+    @property
+    def P(self) -> Float:
+        """Projection matrix [R t] onto normalised coordinates, (3, 4)."""
+        return np.column_stack([self.R, self.t])
+
+    def project(self, xyz: ArrayLike) -> Float:
+        """Project points of the world.
+
+        Parameters
+        ----------
+        xyz : (..., 3) float, m, world
+
+        Returns
+        -------
+        xy : (..., 2) float, px
+            NaN behind the camera.
+        """
+        return self.intrinsics.project(np.asarray(xyz, dtype=np.float64) @ self.R.T + self.t)

@@ -1,0 +1,190 @@
+"""Several cameras in one world."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import RigidTransform
+
+from calibration.camera import Camera
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Rig:
+    """Ordered, named cameras in one world, in metres.
+
+    Attributes
+    ----------
+    cameras : tuple of Camera
+
+    Raises
+    ------
+    ValueError
+        If there is no camera or a name occurs twice.
+    """
+
+    cameras: tuple[Camera, ...]
+
+    def __post_init__(self) -> None:
+        """Check."""
+        cameras = tuple(self.cameras)
+        if not cameras:
+            raise ValueError("a rig needs at least one camera, got none")
+        names = [camera.name for camera in cameras]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"camera names must differ, got {', '.join(twice)} more than once")
+        object.__setattr__(self, "cameras", cameras)
+
+    @classmethod
+    def load(cls, path: str | Path, *, unit: str | None = None) -> Self:
+        """Read a calibration file of any known format, recognised by its content.
+
+        Parameters
+        ----------
+        path : path
+        unit : "m", "cm", "mm" or None
+            Length unit of the file. Needed where the format does not store one (anipose); an error names it.
+
+        Returns
+        -------
+        rig : Rig
+
+        Raises
+        ------
+        ValueError
+            If the format is not known, the unit is missing or a value is malformed (file and key are named).
+        """
+        from calibration import rig_files
+
+        return cls(cameras=rig_files.read(path, unit=unit).cameras)
+
+    def save(self, path: str | Path) -> None:
+        """Write an anipose-style TOML in metres, with the unit beside it.
+
+        Parameters
+        ----------
+        path : path
+        """
+        from calibration import rig_files
+
+        rig_files.write(self, path)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the cameras in order."""
+        return tuple(camera.name for camera in self.cameras)
+
+    @property
+    def centers(self) -> Float:
+        """Centres of projection, (views, 3) m, world."""
+        return np.array([camera.center for camera in self.cameras])
+
+    def __len__(self) -> int:
+        """Return the number of cameras."""
+        return len(self.cameras)
+
+    def project(self, xyz: ArrayLike) -> Float:
+        """Project points into every view.
+
+        Parameters
+        ----------
+        xyz : (..., 3) float, m, world
+
+        Returns
+        -------
+        xy : (..., views, 2) float, px
+            NaN behind a camera.
+        """
+        return np.stack([camera.project(xyz) for camera in self.cameras], axis=-2)
+
+    def undistort(self, xy: ArrayLike) -> Float:
+        """Undistort pixels of every view to normalised coordinates.
+
+        Parameters
+        ----------
+        xy : (..., views, 2) float, px
+
+        Returns
+        -------
+        xy : (..., views, 2) float, normalised, cam
+        """
+        xy = np.asarray(xy, dtype=np.float64)
+        views = [camera.intrinsics.undistort(xy[..., view, :]) for view, camera in enumerate(self.cameras)]
+        return np.stack(views, axis=-2)
+
+    def select(self, names: Sequence[str]) -> "Rig":
+        """Return the cameras of these names, in the order given.
+
+        Parameters
+        ----------
+        names : sequence of str
+
+        Returns
+        -------
+        rig : Rig
+
+        Raises
+        ------
+        ValueError
+            If a name is not in the rig.
+        """
+        known = dict(zip(self.names, self.cameras, strict=True))
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise ValueError(f"no camera called {', '.join(missing)}: the rig has {', '.join(self.names)}")
+        return Rig(cameras=tuple(known[name] for name in names))
+
+    def moved(self, new_from_world: RigidTransform) -> "Rig":
+        """Return the same rig described in another world frame.
+
+        Parameters
+        ----------
+        new_from_world : RigidTransform, m
+
+        Returns
+        -------
+        rig : Rig
+        """
+        world_from_new = new_from_world.inv()
+        return Rig(
+            cameras=tuple(
+                replace(camera, cam_from_world=camera.cam_from_world * world_from_new)
+                for camera in self.cameras
+            )
+        )
+
+    def scaled(self, factor: float) -> "Rig":
+        """Return the rig with all distances multiplied by a factor.
+
+        Parameters
+        ----------
+        factor : float
+
+        Returns
+        -------
+        rig : Rig
+
+        Raises
+        ------
+        ValueError
+            If the factor is not positive and finite.
+        """
+        if not (np.isfinite(factor) and factor > 0):
+            raise ValueError(f"factor: expected a positive number, got {factor}")
+        return Rig(
+            cameras=tuple(
+                replace(
+                    camera,
+                    cam_from_world=RigidTransform.from_components(
+                        camera.t * factor, camera.cam_from_world.rotation
+                    ),
+                )
+                for camera in self.cameras
+            )
+        )

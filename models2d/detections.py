@@ -1,0 +1,207 @@
+"""What the views see: `Detections2D` without identity, `Tracks2D` with it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.arrays import frozen
+from calibration.errors import ShapeError
+from models2d.skeleton import Skeleton
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Detections2D:
+    """Keypoints found in every view and frame.
+
+    Slot 0 of two views may be two different animals: identity across views is not known here.
+
+    Attributes
+    ----------
+    xy : (frames, views, slots, keypoints, 2) float, px
+        NaN where nothing was found.
+    confidence : (frames, views, slots, keypoints) float
+        Between 0 and 1; NaN exactly where `xy` is NaN.
+    covariance : (frames, views, slots, keypoints, 2, 2) float, px2, or None
+        Of each detection, where the network or tool states it.
+    views : tuple of str
+        Names of the cameras.
+    skeleton : Skeleton
+    fps : float, Hz
+    times : (frames, views) float, s, or None
+        When each view took each frame; None where all views took frame n at n / fps.
+
+    Raises
+    ------
+    ShapeError
+        If the arrays do not agree with each other, the views or the skeleton.
+    ValueError
+        For an infinite coordinate, a confidence outside [0, 1] or an fps that is not positive.
+    """
+
+    xy: Float
+    confidence: Float
+    views: tuple[str, ...]
+    skeleton: Skeleton
+    fps: float
+    covariance: Float | None = None
+    times: Float | None = None
+
+    def __post_init__(self) -> None:
+        """Check and freeze."""
+        for name, value in checked_points(self, "slots").items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(frames, views, slots, keypoints)."""
+        frames, views, slots, keypoints, _ = self.xy.shape
+        return frames, views, slots, keypoints
+
+    def as_tracks(self) -> "Tracks2D":
+        """Promise that there is one subject, and take the only slot of every view as it.
+
+        Returns
+        -------
+        tracks : Tracks2D
+            One subject called "subject".
+
+        Raises
+        ------
+        ValueError
+            If there are several slots; `triangulate.associate` finds out who is who.
+        """
+        slots = self.shape[2]
+        if slots != 1:
+            raise ValueError(
+                f"the detections have {slots} slots per view, so identity is not known; use "
+                "triangulate.associate(detections, rig)"
+            )
+        return Tracks2D(
+            xy=self.xy,
+            confidence=self.confidence,
+            covariance=self.covariance,
+            views=self.views,
+            skeleton=self.skeleton,
+            subjects=("subject",),
+            fps=self.fps,
+            times=self.times,
+        )
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Tracks2D:
+    """Keypoints of known subjects in every view and frame.
+
+    Attributes
+    ----------
+    xy : (frames, views, subjects, keypoints, 2) float, px
+        NaN where not seen.
+    confidence : (frames, views, subjects, keypoints) float
+    covariance : (frames, views, subjects, keypoints, 2, 2) float, px2, or None
+    views : tuple of str
+    skeleton : Skeleton
+    subjects : tuple of str
+    fps : float, Hz
+    times : (frames, views) float, s, or None
+
+    Raises
+    ------
+    ShapeError, ValueError
+        As `Detections2D`.
+    """
+
+    xy: Float
+    confidence: Float
+    views: tuple[str, ...]
+    skeleton: Skeleton
+    subjects: tuple[str, ...]
+    fps: float
+    covariance: Float | None = None
+    times: Float | None = None
+
+    def __post_init__(self) -> None:
+        """Check and freeze."""
+        for name, value in checked_points(self, "subjects").items():
+            object.__setattr__(self, name, value)
+        subjects = tuple(str(subject) for subject in self.subjects)
+        if len(subjects) != self.xy.shape[2]:
+            raise ShapeError(f"xy has {self.xy.shape[2]} subjects, but {len(subjects)} are named")
+        object.__setattr__(self, "subjects", subjects)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(frames, views, subjects, keypoints)."""
+        frames, views, subjects, keypoints, _ = self.xy.shape
+        return frames, views, subjects, keypoints
+
+
+def checked_points(points: Any, individuals: str) -> dict[str, Any]:
+    """Check and freeze the fields that `Detections2D` and `Tracks2D` share.
+
+    Parameters
+    ----------
+    points : object with xy, confidence, covariance, times, views, skeleton and fps
+    individuals : str
+        What the third axis is called.
+
+    Returns
+    -------
+    fields : dict
+        The checked values by field name.
+
+    Raises
+    ------
+    ShapeError, ValueError
+        See `Detections2D`.
+    """
+    views = tuple(str(view) for view in points.views)
+    if len(set(views)) != len(views):
+        raise ValueError(f"views: names must differ, got {', '.join(views)}")
+    xy = frozen(points.xy, ("frames", "views", individuals, "keypoints", 2), "xy")
+    if xy.shape[1] != len(views):
+        raise ShapeError(f"xy has {xy.shape[1]} views, but {len(views)} are named: {', '.join(views)}")
+    if xy.shape[3] != len(points.skeleton.keypoints):
+        raise ShapeError(
+            f"xy has {xy.shape[3]} keypoints, but skeleton {points.skeleton.name} has "
+            f"{len(points.skeleton.keypoints)}"
+        )
+    if np.isinf(xy).any():
+        frame, view, slot, keypoint, _ = np.argwhere(np.isinf(xy))[0]
+        raise ValueError(
+            f"xy must be finite or NaN; view {views[view]}, frame {frame}, {individuals[:-1]} {slot}, "
+            f"{points.skeleton.keypoints[keypoint]} is {xy[frame, view, slot, keypoint].tolist()}"
+        )
+    missing = np.isnan(xy).any(axis=-1)
+    if (np.isnan(xy).all(axis=-1) != missing).any():
+        frame, view, slot, keypoint = np.argwhere(np.isnan(xy).all(axis=-1) != missing)[0]
+        raise ValueError(
+            f"xy: x and y must be missing together; view {views[view]}, frame {frame}, "
+            f"{points.skeleton.keypoints[keypoint]} is {xy[frame, view, slot, keypoint].tolist()}"
+        )
+    confidence = np.array(points.confidence, dtype=np.float64)
+    if confidence.shape != xy.shape[:-1]:
+        raise ShapeError(f"confidence: expected shape {xy.shape[:-1]} like xy, got {confidence.shape}")
+    confidence[missing] = np.nan
+    wrong = ~missing & ~((confidence >= 0) & (confidence <= 1 + 1e-6))
+    if wrong.any():
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence[wrong][0]}")
+    covariance = points.covariance
+    if covariance is not None:
+        covariance = frozen(covariance, (*xy.shape[:-1], 2, 2), "covariance")
+    times = points.times
+    if times is not None:
+        times = frozen(times, xy.shape[:2], "times")
+    if not (np.isfinite(points.fps) and points.fps > 0):
+        raise ValueError(f"fps: expected a positive number of frames per second, got {points.fps}")
+    return {
+        "xy": xy,
+        "confidence": frozen(np.minimum(confidence, 1.0), confidence.shape, "confidence"),
+        "covariance": covariance,
+        "times": times,
+        "views": views,
+        "fps": float(points.fps),
+    }

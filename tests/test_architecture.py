@@ -1,0 +1,72 @@
+"""The rules of the house, checked on the source itself."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+root = Path(__file__).parents[1]
+layers = ["calibration", "models2d", "triangulate"]
+modules = sorted(path for layer in layers for path in (root / layer).rglob("*.py"))
+ids = [str(path.relative_to(root)) for path in modules]
+
+
+def imported_packages(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", modules, ids=ids)
+def test_nothing_imports_upward(path):
+    layer = layers.index(path.relative_to(root).parts[0])
+    assert not imported_packages(path) & set(layers[layer + 1 :])
+
+
+@pytest.mark.parametrize("path", modules, ids=ids)
+def test_a_module_is_one_idea(path):
+    assert path.stem not in {"utils", "helpers", "common", "misc", "core", "base", path.parent.name}
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("package", ["torch", "jax", "numba", "plotly", "transformers", "aniposelib"])
+def test_importing_the_packages_loads_nothing_heavy(package):
+    code = f"import calibration, models2d, triangulate, sys; sys.exit({package!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("path", modules, ids=ids)
+def test_foreign_worlds_have_one_door(path):
+    name = str(path.relative_to(root))
+    if name != "calibration/anipose.py":
+        assert "aniposelib" not in imported_packages(path)
+    if name not in {"calibration/board.py", "calibration/corners.py", "calibration/board_doctor.py"}:
+        assert "aruco." not in path.read_text()
+
+
+@pytest.mark.parametrize("layer", layers)
+def test_exported_names_exist_and_are_public(layer):
+    package = importlib.import_module(layer)
+    for name in package.__all__:
+        assert not name.startswith("_")
+        assert getattr(package, name).__doc__, f"{layer}.{name} has no docstring"
+
+
+@pytest.mark.parametrize("path", modules, ids=ids)
+def test_errors_are_not_swallowed(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{path}:{node.lineno}: bare except"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "load":
+            owner = node.func.value
+            if isinstance(owner, ast.Name) and owner.id == "torch":
+                assert any(keyword.arg == "weights_only" for keyword in node.keywords)
+            assert not (isinstance(owner, ast.Name) and owner.id == "pickle")

@@ -1,0 +1,24 @@
+"""From views to space: triangulation, smoothing, files, figures and the command line."""
+
+from importlib import import_module
+from typing import Any
+
+_home = {
+    "ProjectError": "errors",
+    "Status": "trajectories",
+    "Trajectories3D": "trajectories",
+    "TriangulationError": "errors",
+}
+"""Every public name and the module it lives in, which is imported when the name is first used."""
+
+__all__ = list(_home)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _home:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_home[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_home)
