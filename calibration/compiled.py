@@ -66,7 +66,7 @@ def undistort(u, v, k, model):
         du, dv = u - a, v - b
         det = u_x * v_y - u_y * v_x
         if du * du + dv * dv < 1e-28 * (1 + u * u + v * v):
-            if det > 0:
+            if det > 0 and u_x + v_y > 0:
                 return x, y
             return np.nan, np.nan
         x += (v_y * du - u_y * dv) / det

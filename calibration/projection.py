@@ -204,7 +204,9 @@ def undistort(xy: ArrayLike, K: ArrayLike, distortion: ArrayLike, model: str = "
                 break
         u, v, u_x, u_y, v_x, v_y = DISTORT[model](x, y, k)
         miss = np.hypot(target[..., 0] - u, target[..., 1] - v)
-        found = (miss < 1e-11 * (1 + np.hypot(u, v))) & (u_x * v_y - u_y * v_x > 0)
+        # Past the fold the map turns points over (det < 0) or round (trace < 0).
+        unfolded = (u_x * v_y - u_y * v_x > 0) & (u_x + v_y > 0)
+        found = unfolded & (miss < 1e-11 * (1 + np.hypot(u, v)))
     return np.where(found[..., None], np.stack([x, y], axis=-1), np.nan)
 
 
