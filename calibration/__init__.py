@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import Any
 
 _home = {
+    "Board": "board",
+    "BoardObservations": "observations",
     "CalibrationError": "errors",
     "Camera": "camera",
     "Intrinsics": "camera",
