@@ -111,4 +111,4 @@ class Board:
     def corners(self) -> Float:
         """Inner corners, row by row, (corners, 3) m, board."""
         x, y = np.meshgrid(np.arange(1, self.columns), np.arange(1, self.rows))
-        return np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=-1) * self.square
+        return self.square * np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=-1, dtype=np.float64)
