@@ -224,10 +224,9 @@ class Camera:
         -------
         camera : Camera
         """
-        cam_from_world = RigidTransform.from_components(
-            frozen(translation, (3,), f"camera {name}: translation"),
-            Rotation.from_rotvec(frozen(rotvec, (3,), f"camera {name}: rotation")),
-        )
+        rotvec = frozen(rotvec, (3,), f"camera {name}: rotation").copy()  # scipy refuses read-only arrays
+        translation = frozen(translation, (3,), f"camera {name}: translation").copy()
+        cam_from_world = RigidTransform.from_components(translation, Rotation.from_rotvec(rotvec))
         return cls(name=name, intrinsics=intrinsics, cam_from_world=cam_from_world)
 
     @property

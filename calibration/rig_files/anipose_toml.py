@@ -1,0 +1,86 @@
+"""Anipose's calibration.toml, which is also our own format, and Pose2Sim's and FreeMoCap's relatives of it.
+
+Sections `[cam_0]`... hold name, size, matrix, distortions, rotation and translation (world to camera), and
+fisheye. Anipose stores no unit; we write `unit = "m"` into `[metadata]`, where other readers ignore it, and
+the covered part of each image as `covered` into the camera's section. Sections are padded with zeros, since
+anipose sorts them as text.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from calibration.rig import Rig
+from calibration.rig_files.toml_cameras import Section, camera_section, natural
+from calibration.rig_files.units import agreed_unit, metres_per
+from calibration.toml_files import read_toml, write_toml
+
+
+def recognise(path: Path, document: dict[str, Any]) -> bool:
+    """Tell whether this is a file of cameras in sections of their own."""
+    return bool(_sections(document))
+
+
+def read(path: Path, unit: str | None = None, document: dict[str, Any] | None = None) -> Rig:
+    """Read the rig; see `calibration.rig_files.read`."""
+    document = read_toml(path) if document is None else document
+    sections = _sections(document)
+    metadata = document.get("metadata", {})
+    metres = agreed_unit(path, asked=unit, stored=metadata.get("unit"), usual=_usual_unit(sections, metadata))
+    names = list(sections)
+    if all(re.fullmatch(r"\D*\d+", name) for name in names):
+        names.sort(key=natural)
+    return Rig(cameras=tuple(Section(path, name, sections[name]).camera(metres) for name in names))
+
+
+def write(rig: Rig, path: Path, unit: str = "m") -> None:
+    """Write the rig; see `calibration.rig_files.write`."""
+    metres, digits = metres_per(unit), len(str(len(rig) - 1))
+    document: dict[str, Any] = {}
+    for view, camera in enumerate(rig.cameras):
+        section = camera_section(camera, metres)
+        if camera.intrinsics.covered is not None:
+            section["covered"] = camera.intrinsics.covered
+        document[f"cam_{view:0{digits}}"] = section
+    document["metadata"] = {"unit": unit}
+    write_toml(document, path)
+
+
+def write_pose2sim(rig: Rig, path: Path, unit: str = "m") -> None:
+    """Write Pose2Sim's Calib.toml: sections called as the cameras, four coefficients, metres."""
+    if unit != "m":
+        raise ValueError(f'unit: Pose2Sim files are in "m", got "{unit}"')
+    document: dict[str, Any] = {}
+    for camera in rig.cameras:
+        section = camera_section(camera, 1.0)
+        beyond = camera.intrinsics.distortion[4:]
+        if beyond.any():
+            raise ValueError(
+                f"camera {camera.name}: Pose2Sim's format holds four distortion coefficients, but the lens "
+                f"has {beyond.tolist()} beyond them; write the anipose format"
+            )
+        section["distortions"] = section["distortions"][:4]
+        document[camera.name] = section
+    document["metadata"] = {"adjusted": False, "error": 0.0}
+    write_toml(document, path)
+
+
+def _sections(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        name: section
+        for name, section in document.items()
+        if isinstance(section, dict) and {"matrix", "translation"} <= section.keys()
+    }
+
+
+def _usual_unit(sections: dict[str, dict[str, Any]], metadata: dict[str, Any]) -> str | None:
+    """Tell Pose2Sim (metres), FreeMoCap (mm) and caliscope (metres) from anipose (in the board's unit)."""
+    if any(key.startswith("charuco_square") or key.startswith("path_to_recorded") for key in metadata):
+        return "mm"
+    if all("cam_id" in section for section in sections.values()):
+        return "m"
+    pose2sim = all(
+        section.get("fisheye") is False and len(section.get("distortions", ())) == 4
+        for section in sections.values()
+    )
+    return "m" if pose2sim else None
