@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -112,3 +113,29 @@ class Board:
         """Inner corners, row by row, (corners, 3) m, board."""
         x, y = np.meshgrid(np.arange(1, self.columns), np.arange(1, self.rows))
         return self.square * np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=-1, dtype=np.float64)
+
+    def image(self, pixels_per_square: int) -> NDArray[np.uint8]:
+        """Draw the board.
+
+        Parameters
+        ----------
+        pixels_per_square : int, px
+
+        Returns
+        -------
+        image : (rows * pixels_per_square, columns * pixels_per_square) uint8
+            Board point (x, y) falls on pixel (x, y) / square * pixels_per_square - 0.5.
+
+        Examples
+        --------
+        >>> Board.chessboard(columns=4, rows=3, square=0.03).image(10).shape
+        (30, 40)
+        """
+        if self.kind == "charuco":
+            codes = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_{self.dictionary}"))
+            board = cv2.aruco.CharucoBoard((self.columns, self.rows), self.square, self.marker, codes)
+            board.setLegacyPattern(self.legacy)
+            shape = (self.columns * pixels_per_square, self.rows * pixels_per_square)
+            return np.asarray(board.generateImage(shape), dtype=np.uint8)
+        dark = (np.add.outer(np.arange(self.rows), np.arange(self.columns)) % 2 == 0).astype(np.uint8)
+        return np.kron(255 * (1 - dark), np.ones((pixels_per_square,) * 2, dtype=np.uint8)).astype(np.uint8)
