@@ -1,12 +1,29 @@
-"""Calibration files of many tools, recognised by their content."""
+"""Calibration files of many tools, recognised by their content and never by unpickling anything."""
 
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from calibration.rig import Rig
 
+_readers = (
+    "dannce",
+    "qualisys",
+    "mrcal",
+    "panoptic",
+    "opencv_yaml",
+    "mc_calib",
+    "jarvis",
+    "kalibr",
+    "caliscope",
+    "anipose_toml",
+)
+"""A module with `recognise` and `read` for every format."""
+
 _writers = {
     "anipose": ("anipose_toml", "write", "m"),
+    "caliscope": ("caliscope", "write", "m"),
+    "opencv": ("opencv_yaml", "write", "m"),
     "pose2sim": ("anipose_toml", "write_pose2sim", "m"),
 }
 """Module, function and default unit of every format that can be written."""
@@ -18,7 +35,8 @@ def read(path: str | Path, unit: str | None = None) -> Rig:
     Parameters
     ----------
     path : path
-        A file, or a folder of files with one camera each.
+        A file, or a folder: of files with one camera each (JARVIS, mrcal, DANNCE), or of intri.yml and
+        extri.yml.
     unit : "m", "cm", "mm" or None
         Length unit of the file, needed where neither the file nor its format fixes it.
 
@@ -35,13 +53,18 @@ def read(path: str | Path, unit: str | None = None) -> Rig:
         If the format is not known, the unit is missing or a value is malformed.
     """
     path = Path(path)
-    from calibration.rig_files import anipose_toml
-    from calibration.toml_files import read_toml
-
-    document = read_toml(path)
-    if anipose_toml.recognise(path, document):
-        return anipose_toml.read(path, unit, document)
-    raise ValueError(f"{path}: not a calibration file of a known format")
+    if path.is_dir():
+        return _read_folder(path, unit)
+    content = path.read_bytes()
+    reader = _recognised(content)
+    if reader is None:
+        raise ValueError(f"{path}: {_unknown(content)}")
+    try:
+        return reader.read(path, unit)
+    except ValueError as error:
+        if str(path) in str(error) or str(path.parent) in str(error):
+            raise
+        raise ValueError(f"{path}: {error}") from error
 
 
 def write(rig: Rig, path: str | Path, *, format: str = "anipose", unit: str | None = None) -> None:
@@ -51,7 +74,8 @@ def write(rig: Rig, path: str | Path, *, format: str = "anipose", unit: str | No
     ----------
     rig : Rig
     path : path
-    format : "anipose", "pose2sim"
+        A folder for "opencv", which is two files.
+    format : "anipose", "caliscope", "opencv", "pose2sim"
         The default keeps everything that a rig knows and says its unit.
     unit : "m", "cm", "mm" or None
         Length unit of the file; None is the usual one of the format.
@@ -65,3 +89,37 @@ def write(rig: Rig, path: str | Path, *, format: str = "anipose", unit: str | No
         raise ValueError(f"format: expected one of {', '.join(_writers)}, got {format!r}")
     module, function, usual = _writers[format]
     getattr(import_module(f"calibration.rig_files.{module}"), function)(rig, Path(path), unit or usual)
+
+
+def _recognised(content: bytes) -> ModuleType | None:
+    for name in _readers:
+        module = import_module(f"calibration.rig_files.{name}")
+        if module.recognise(content):
+            return module
+    return None
+
+
+def _unknown(content: bytes) -> str:
+    if not content:
+        return "the file is empty"
+    if content[:1] == b"\x80":
+        return "a pickle, which is never loaded since loading one runs its code; export TOML, JSON or YAML"
+    return (
+        "not a calibration file of a known format (anipose, Pose2Sim, caliscope, FreeMoCap, OpenCV or "
+        "EasyMocap YAML, Kalibr, MC-Calib, JARVIS, DANNCE or Label3D, mrcal, Qualisys, Panoptic)"
+    )
+
+
+def _read_folder(folder: Path, unit: str | None) -> Rig:
+    from calibration.rig_files import opencv_yaml
+    from calibration.rig_files.toml_cameras import natural
+
+    if any((folder / name).is_file() for name in opencv_yaml.FILES):
+        return opencv_yaml.read(folder, unit)
+    files = sorted((file for file in folder.iterdir() if file.is_file()), key=lambda file: natural(file.name))
+    rigs = [read(file, unit) for file in files if _recognised(file.read_bytes())]
+    if not rigs:
+        raise ValueError(f"{folder}: no calibration file of a known format in this folder")
+    if len(rigs) > 1 and any(len(rig) > 1 for rig in rigs):
+        raise ValueError(f"{folder}: more than one calibration file of several cameras; name one of them")
+    return Rig(cameras=tuple(camera for rig in rigs for camera in rig.cameras))

@@ -16,14 +16,14 @@ from calibration.rig_files.units import agreed_unit, metres_per
 from calibration.toml_files import read_toml, write_toml
 
 
-def recognise(path: Path, document: dict[str, Any]) -> bool:
-    """Tell whether this is a file of cameras in sections of their own."""
-    return bool(_sections(document))
+def recognise(content: bytes) -> bool:
+    """Tell by the keys of a camera's section."""
+    return all(re.search(rb"^\s*%s\b" % key, content, re.M) for key in (b"matrix", b"translation"))
 
 
-def read(path: Path, unit: str | None = None, document: dict[str, Any] | None = None) -> Rig:
+def read(path: Path, unit: str | None = None) -> Rig:
     """Read the rig; see `calibration.rig_files.read`."""
-    document = read_toml(path) if document is None else document
+    document = read_toml(path)
     sections = _sections(document)
     metadata = document.get("metadata", {})
     metres = agreed_unit(path, asked=unit, stored=metadata.get("unit"), usual=_usual_unit(sections, metadata))
@@ -75,8 +75,8 @@ def _sections(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _usual_unit(sections: dict[str, dict[str, Any]], metadata: dict[str, Any]) -> str | None:
     """Tell Pose2Sim (metres), FreeMoCap (mm) and caliscope (metres) from anipose (in the board's unit)."""
-    if any(key.startswith("charuco_square") or key.startswith("path_to_recorded") for key in metadata):
-        return "mm"
+    if "charuco_square_size" in metadata:  # 1 is FreeMoCap's default, a board that nobody measured
+        return "mm" if metadata["charuco_square_size"] != 1 else None
     if all("cam_id" in section for section in sections.values()):
         return "m"
     pose2sim = all(
