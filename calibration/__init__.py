@@ -9,6 +9,7 @@ _home = {
     "CalibrationError": "errors",
     "Camera": "camera",
     "Intrinsics": "camera",
+    "Recording": "recording",
     "Rig": "rig",
     "ShapeError": "errors",
 }
