@@ -12,6 +12,7 @@ _home = {
     "Recording": "recording",
     "Rig": "rig",
     "ShapeError": "errors",
+    "find_corners": "corners",
 }
 """Every public name and the module it lives in, which is imported when the name is first used."""
 
