@@ -5,9 +5,14 @@ from typing import Any
 
 _home = {
     "Detections2D": "detections",
+    "LabelledFrame": "labels",
+    "Labels": "labels",
     "ModelError": "errors",
     "Skeleton": "skeleton",
     "Tracks2D": "detections",
+    "read_detections": "readers.joining",
+    "read_tracks": "readers.joining",
+    "write_detections": "readers.writing",
 }
 """Every public name and the module it lives in, which is imported when the name is first used."""
 

@@ -1,0 +1,191 @@
+"""The table that DeepLabCut, Lightning Pose and EKS share: csv or HDF5 with three or four header rows."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models2d.readers.pandas_h5 import read_table
+
+Float = NDArray[np.float64]
+levels = ("scorer", "individuals", "bodyparts", "coords")
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class DlcTable:
+    """Columns, rows and values as the file has them.
+
+    Attributes
+    ----------
+    path : Path
+    columns : list of (str, str, str)
+        Individual ("" where the file has none), keypoint and coordinate of each column.
+    rows : list of str
+        The index: frame numbers, or paths of labelled images with "/" between folders.
+    values : (rows, columns) float
+    """
+
+    path: Path
+    columns: list[tuple[str, str, str]]
+    rows: list[str]
+    values: Float
+
+    @property
+    def coordinates(self) -> set[str]:
+        """Every kind of column that occurs."""
+        return {column[2] for column in self.columns}
+
+    @property
+    def individuals(self) -> list[str]:
+        """Individuals in the order of the file; [""] where it has none."""
+        return list(dict.fromkeys(column[0] for column in self.columns))
+
+    @property
+    def keypoints(self) -> list[str]:
+        """Keypoints in the order of the file."""
+        return list(dict.fromkeys(column[1] for column in self.columns))
+
+    def grid(self, coordinate: str) -> Float:
+        """Arrange one kind of column.
+
+        Parameters
+        ----------
+        coordinate : str
+            Such as "x" or "likelihood".
+
+        Returns
+        -------
+        values : (rows, individuals, keypoints) float
+            NaN where the file has no such column.
+        """
+        individuals = {name: number for number, name in enumerate(self.individuals)}
+        keypoints = {name: number for number, name in enumerate(self.keypoints)}
+        values = np.full((len(self.rows), len(individuals), len(keypoints)), np.nan)
+        for number, (individual, keypoint, kind) in enumerate(self.columns):
+            if kind == coordinate:
+                values[:, individuals[individual], keypoints[keypoint]] = self.values[:, number]
+        return values
+
+
+def read_dlc_table(path: Path) -> DlcTable:
+    """Read the table of a csv or HDF5 file.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    table : DlcTable
+
+    Raises
+    ------
+    ValueError
+        If the header or a value is malformed, with the line; or if the file mixes the work of several
+        labellers.
+    """
+    with path.open("rb") as file:
+        binary = file.read(4) == b"\x89HDF"
+    names, header, rows, values = read_table(path) if binary else _read_csv(path)
+    return _table(path, names, header, rows, values)
+
+
+def _read_csv(path: Path) -> tuple[list[str], list[tuple[str, ...]], list[str], Float]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        lines = list(csv.reader(file))
+    names = []
+    for line in lines[:4]:
+        if not line or line[0] not in levels:
+            break
+        names.append(line[0])
+    if names not in (["scorer", "bodyparts", "coords"], list(levels)):
+        raise ValueError(
+            f"{path}: expected header rows called scorer, (individuals,) bodyparts and coords, got "
+            f"{', '.join(repr(line[0]) for line in lines[:4] if line)}"
+        )
+    depth, width = len(names), max(len(line) for line in lines[: len(names)])
+    # Files of older versions repeat the scorer less often than there are columns.
+    lines[0] += lines[0][-1:] * (width - len(lines[0]))
+    # Newer files spread the path of the image over three index columns, whose header cells are empty.
+    index = 1 + next((k for k, cell in enumerate(lines[0][1:]) if cell), 0)
+    rows: list[str] = []
+    table = np.full((len(lines) - depth, width - index), np.nan)
+    for number, line in enumerate(lines[depth:]):
+        if not line:
+            continue
+        if len(line) != width:
+            raise ValueError(
+                f"{path}, line {number + depth + 1}: expected {width} cells like the header, got "
+                f"{len(line)}; the "
+                "file is cut short or damaged"
+            )
+        table[len(rows)] = [_number(path, number + depth + 1, cell) for cell in line[index:]]
+        rows.append("/".join(cell for cell in line[:index] if cell))
+    header = list(zip(*(line[index:] for line in lines[:depth]), strict=True))
+    return names, header, rows, table[: len(rows)]
+
+
+def _number(path: Path, line: int, cell: str) -> float:
+    try:
+        return float(cell) if cell else np.nan
+    except ValueError as error:
+        if cell in {
+            "True",
+            "False",
+            "train",
+            "test",
+            "validation",
+            "unused",
+        }:  # Lightning Pose's split column
+            return np.nan
+        raise ValueError(f"{path}, line {line}: expected a number, got {cell!r}") from error
+
+
+def _table(
+    path: Path, names: list[str], header: list[tuple[str, ...]], rows: list[str], values: Float
+) -> DlcTable:
+    place = {name: number for number, name in enumerate(names)}
+    missing = [name for name in ("bodyparts", "coords") if name not in place]
+    if missing or len(header) != values.shape[1]:
+        raise ValueError(
+            f"{path}: not a DeepLabCut table: its column levels are {', '.join(map(str, names))}"
+        )
+    keep = [number for number, column in enumerate(header) if column[place["coords"]] in known]
+    scorers = {header[number][place["scorer"]] for number in keep} if "scorer" in place else {""}
+    if len(scorers) > 1:
+        raise ValueError(
+            f"{path}: holds the work of {len(scorers)} scorers ({', '.join(sorted(scorers))}); keep one "
+            f"per file"
+        )
+    if not keep:
+        raise ValueError(f"{path}: no column is called x or y")
+    individual = place.get("individuals")
+    columns = [
+        (
+            "" if individual is None else header[number][individual],
+            header[number][place["bodyparts"]],
+            header[number][place["coords"]],
+        )
+        for number in keep
+    ]
+    if len(set(columns)) != len(columns):
+        twice = next(column for column in columns if columns.count(column) > 1)
+        raise ValueError(f"{path}: column {' '.join(twice).strip()} occurs twice")
+    return DlcTable(path=path, columns=columns, rows=rows, values=values[:, keep])
+
+
+known = {
+    "x",
+    "y",
+    "z",
+    "likelihood",
+    "visible",
+    "x_ens_median",
+    "y_ens_median",
+    "x_ens_var",
+    "y_ens_var",
+    "x_posterior_var",
+    "y_posterior_var",
+}

@@ -1,0 +1,167 @@
+"""MMPose's JSON of a whole video, and COCO-style lists of results (also AlphaPose's).
+
+Pixels: keypoints are pixel indices, so the centre of the top-left pixel is (0, 0); nothing is shifted.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models2d.readers.view import ViewDetections, cleaned, stacked
+from models2d.skeleton import Skeleton
+
+Float = NDArray[np.float64]
+by_count = {16: "mpii16", 17: "coco17", 26: "halpe26"}
+
+
+def read_instances(path: Path, document: Any, skeleton: Skeleton | None = None) -> ViewDetections:
+    """Read MMPose's `instance_info`: a list of frames, each with its instances.
+
+    Parameters
+    ----------
+    path : path
+    document : dict or list
+        The parsed file.
+    skeleton : Skeleton, optional
+        Names the keypoints where the file does not.
+
+    Returns
+    -------
+    view : ViewDetections
+        Frames are numbered from the smallest `frame_id` of 0 or 1 (MMPose has written both).
+
+    Raises
+    ------
+    ValueError
+        If something is missing or malformed.
+    """
+    frames = document["instance_info"] if isinstance(document, dict) else document
+    meta = document.get("meta_info", {}) if isinstance(document, dict) else {}
+    try:
+        numbers = [int(frame.get("frame_id", place)) for place, frame in enumerate(frames)]
+        people = [[_instance(person) for person in frame["instances"]] for frame in frames]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path}: malformed MMPose file: {error!r}") from error
+    first = min(1, min(numbers, default=0))
+    return _view(
+        path, [number - first for number in numbers], people, meta=meta, skeleton=skeleton, sparse=False
+    )
+
+
+def _instance(person: dict[str, Any]) -> Float:
+    xy = np.asarray(person["keypoints"], dtype=np.float64).reshape(-1, 2)
+    scores = np.asarray(person.get("keypoint_scores", np.ones(len(xy))), dtype=np.float64)
+    return np.column_stack([xy, scores])
+
+
+def read_results(path: Path, document: list[Any], skeleton: Skeleton | None = None) -> ViewDetections:
+    """Read a COCO-style list of results: `image_id`, `keypoints` as x, y, score for each, `score`.
+
+    Parameters
+    ----------
+    path : path
+    document : list
+        The parsed file.
+    skeleton : Skeleton, optional
+        Names the keypoints where their number does not tell.
+
+    Returns
+    -------
+    view : ViewDetections
+        Sparse; the number in `image_id` is the frame, counted from 0.
+
+    Raises
+    ------
+    ValueError
+        If something is missing or malformed.
+    """
+    try:
+        numbers = [_number(result["image_id"]) for result in document]
+        points = [np.asarray(result["keypoints"], dtype=np.float64).reshape(-1, 3) for result in document]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"{path}: malformed list of COCO results: {error!r}") from error
+    frames = sorted(set(numbers))
+    people: list[list[Float]] = [[] for _ in frames]
+    for number, person in zip(numbers, points, strict=True):
+        people[frames.index(number)].append(person)
+    return _view(path, frames, people, meta={}, skeleton=skeleton, sparse=True)
+
+
+def _number(image: Any) -> int:
+    return image if isinstance(image, int) else int(re.findall(r"\d+", Path(str(image)).stem)[-1])
+
+
+def _view(
+    path: Path,
+    numbers: list[int],
+    people: list[list[Float]],
+    *,
+    meta: dict[str, Any],
+    skeleton: Skeleton | None,
+    sparse: bool,
+) -> ViewDetections:
+    counts = sorted({len(person) for frame in people for person in frame})
+    if len(counts) > 1:
+        raise ValueError(f"{path}: instances have different numbers of keypoints: {counts}")
+    if len(set(numbers)) != len(numbers) or min(numbers, default=0) < 0:
+        raise ValueError(f"{path}: frame numbers repeat or are negative")
+    if not counts and skeleton is None:
+        raise ValueError(f"{path}: none of its {len(people)} frames shows an instance; give the skeleton")
+    keypoints = counts[0] if counts else len(skeleton.keypoints)  # type: ignore[union-attr]
+    named = _named(path, keypoints, meta, skeleton)
+    frames: list[list[Float]] = [[] for _ in range(max(numbers, default=-1) + 1)]
+    for number, frame in zip(numbers, people, strict=True):
+        frames[number] = frame
+    values = stacked(frames, keypoints)
+    xy, confidence = cleaned(values[..., :2], values[..., 2])
+    return ViewDetections(
+        path=path,
+        tool="COCO" if sparse else "MMPose",
+        xy=xy,
+        confidence=confidence,
+        keypoints=named.keypoints,
+        bones=named.bone_names,
+        skeleton=named.name,
+        sparse=sparse,
+    )
+
+
+def _named(path: Path, count: int, meta: dict[str, Any], skeleton: Skeleton | None) -> Skeleton:
+    if skeleton is not None and len(skeleton.keypoints) == count:
+        return skeleton
+    names = meta.get("keypoint_id2name")
+    if isinstance(names, dict) and len(names) == count:
+        keypoints = [str(names[key]) for key in sorted(names, key=int)]
+        links = [(keypoints[a], keypoints[b]) for a, b in meta.get("skeleton_links", [])]
+        return Skeleton.from_names(str(meta.get("dataset_name", path.stem)), keypoints, links)
+    if count in by_count:
+        return Skeleton.load(by_count[count])
+    raise ValueError(
+        f"{path}: has {count} keypoints and does not name them; give a skeleton of {count} keypoints"
+    )
+
+
+def parsed(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    document : dict or list
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON, with the line.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a JSON file, or cut short: {error}") from error

@@ -1,0 +1,155 @@
+"""OpenPose's folders: one JSON file per frame, as also Pose2Sim and many other tools write them.
+
+Pixels: with the default `keypoint_scale` the coordinates are pixels of the input image. OpenPose states no
+half-pixel convention; they are taken to count from the centre of the top-left pixel as OpenCV does, and
+nothing is shifted.
+"""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models2d.readers.view import ViewDetections, cleaned, stacked
+from models2d.skeleton import Skeleton
+
+Float = NDArray[np.float64]
+by_count = {
+    15: ("mpi15",),
+    17: ("coco17",),
+    18: ("coco18",),
+    25: ("body25", "body25b"),
+    26: ("halpe26",),
+}
+"""Shipped skeletons by their number of keypoints; OpenPose's files do not name them."""
+
+
+def read(folder: Path, skeleton: Skeleton | None = None) -> ViewDetections:
+    """Read the frames of one view.
+
+    Parameters
+    ----------
+    folder : path
+    skeleton : Skeleton, optional
+        Names the keypoints of the files in their order; only needed where their number does not tell.
+
+    Returns
+    -------
+    view : ViewDetections
+        Slots follow `person_id` where the files have it, else the order of each file.
+
+    Raises
+    ------
+    ValueError
+        If a file is malformed or missing from the sequence, or if the keypoints cannot be named.
+    """
+    files = _sequence(folder)
+    frames = [_people(file) for file in files]
+    counts = Counter(len(points) for people in frames for _, points in people)
+    if len(counts) > 1:
+        raise ValueError(f"{folder}: people have different numbers of keypoints: {sorted(counts)}")
+    if not counts and skeleton is None:
+        raise ValueError(f"{folder}: none of its {len(files)} frames shows a person; give the skeleton")
+    keypoints = next(iter(counts)) if counts else len(skeleton.keypoints)  # type: ignore[union-attr]
+    values, individuals = _slots(folder, frames, keypoints)
+    named = _named(folder, values, skeleton)
+    xy, confidence = cleaned(values[..., :2], values[..., 2])
+    return ViewDetections(
+        path=folder,
+        tool="OpenPose",
+        xy=xy,
+        confidence=confidence,
+        keypoints=named.keypoints,
+        individuals=individuals,
+        bones=named.bone_names,
+        skeleton=named.name,
+    )
+
+
+def _sequence(folder: Path) -> list[Path]:
+    """Files in the order of the last number in their names; a gap is an error, for a frame would be lost."""
+    files: dict[int, Path] = {}
+    for file in folder.glob("*.json"):
+        digits = re.findall(r"\d+", file.stem)
+        if not digits:
+            raise ValueError(f"{file}: expected a frame number in the file name")
+        number = int(digits[-1])
+        if number in files:
+            raise ValueError(f"{folder}: {files[number].name} and {file.name} are both frame {number}")
+        files[number] = file
+    if not files:
+        raise ValueError(f"{folder}: holds no .json files")
+    lost = sorted(set(range(min(files), max(files) + 1)) - set(files))
+    if lost:
+        raise ValueError(
+            f"{folder}: {len(lost)} of the frames {min(files)} to {max(files)} have no file, the first is "
+            f"{lost[0]}"
+        )
+    return [files[number] for number in sorted(files)]
+
+
+def _people(file: Path) -> list[tuple[int, Float]]:
+    try:
+        people = json.loads(file.read_text())["people"]
+        return [
+            (
+                int(np.ravel(person.get("person_id", -1))[0]),
+                np.asarray(person["pose_keypoints_2d"], dtype=np.float64).reshape(-1, 3),
+            )
+            for person in people
+            if person["pose_keypoints_2d"]
+        ]
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"{file}: not an OpenPose frame: {error!s}") from error
+
+
+def _slots(
+    folder: Path, frames: list[list[tuple[int, Float]]], keypoints: int
+) -> tuple[Float, tuple[str, ...] | None]:
+    ids = sorted({number for people in frames for number, _ in people})
+    if not ids or ids[0] < 0:
+        return stacked([[points for _, points in people] for people in frames], keypoints), None
+    values = np.full((len(frames), len(ids), keypoints, 3), np.nan)
+    for frame, people in enumerate(frames):
+        if len({number for number, _ in people}) != len(people):
+            raise ValueError(f"{folder}: frame {frame} has two people of one person_id")
+        for number, points in people:
+            values[frame, ids.index(number)] = points
+    return values, tuple(str(number) for number in ids)
+
+
+def _named(folder: Path, values: Float, skeleton: Skeleton | None) -> Skeleton:
+    count = values.shape[2]
+    if skeleton is not None and len(skeleton.keypoints) == count:
+        return skeleton
+    names = by_count.get(count, ())
+    if len(names) == 1:
+        return Skeleton.load(names[0])
+    if names:
+        return Skeleton.load(names[1] if _head_first(folder, values) else names[0])
+    raise ValueError(
+        f"{folder}: the files have {count} keypoints and do not name them; give a skeleton of {count} "
+        f"keypoints, "
+        f"known by their number are {', '.join(name for some in by_count.values() for name in some)}"
+    )
+
+
+def _head_first(folder: Path, values: Float) -> bool:
+    """Tell BODY_25B, whose first five keypoints are the face, from BODY_25, where they reach a wrist."""
+    xy = np.where(values[..., 2:] > 0, values[..., :2], np.nan)
+    full = np.isfinite(xy[..., :5, 0]).sum(axis=-1) >= 4
+    full &= np.isfinite(xy[..., 0]).sum(axis=-1) >= 15
+    people = xy[full]
+    if len(people):
+        whole = np.linalg.norm(np.nanmax(people, axis=1) - np.nanmin(people, axis=1), axis=-1)
+        first = np.linalg.norm(np.nanmax(people[:, :5], axis=1) - np.nanmin(people[:, :5], axis=1), axis=-1)
+        share = float(np.median(first / np.maximum(whole, 1e-9)))
+        if share > 0.3 or 0 < share < 0.2:
+            return share < 0.2
+    raise ValueError(
+        f"{folder}: 25 keypoints are BODY_25 or BODY_25B, and the poses do not tell which; "
+        'give skeleton="body25" or "body25b"'
+    )
