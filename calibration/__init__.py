@@ -7,11 +7,13 @@ _home = {
     "Board": "board",
     "BoardObservations": "observations",
     "CalibrationError": "errors",
+    "CalibrationReport": "report",
     "Camera": "camera",
     "Intrinsics": "camera",
     "Recording": "recording",
     "Rig": "rig",
     "ShapeError": "errors",
+    "calibrate": "calibrator",
     "find_corners": "corners",
 }
 """Every public name and the module it lives in, which is imported when the name is first used."""

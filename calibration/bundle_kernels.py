@@ -1,0 +1,287 @@
+# ruff: noqa: PLR0917, PLR0912, PLR0915, C901  (a compiled kernel takes plain arrays and is one long loop)
+"""Compiled normal equations of the joint calibration; importing this module loads numba.
+
+Everything is accumulated per group: the corners that one view sees in one frame share a pose, so the 2x6
+derivative with respect to the camera's pose is computed per corner and carried over to the board's pose and
+to the time offset once per group, by the adjoint of the camera's pose.
+
+Unknowns of a view, in this order: fx fy cx cy, 12 lens coefficients, rotation and translation of
+cam_from_world (multiplied from the left), time offset. Unknowns of a frame: rotation and translation of
+world_from_board (from the left). Unknowns of a corner: its offset in the board.
+"""
+
+import numpy as np
+from numba import njit
+
+from calibration.compiled import FISHEYE, distort
+
+LENS = 16
+POSE = 22
+PER_VIEW = 23
+BEHIND = 1e6
+"""Squared error, px2, of a corner behind its camera: a constant, so such a corner never pulls."""
+
+
+@njit(cache=True, error_model="numpy")
+def _lens_derivatives(x, y, k, model, out):
+    """Fill d(u, v)/dk, (2, 12), of the lens model at the normalised point x, y."""
+    r2 = x * x + y * y
+    out[:] = 0.0
+    if model == FISHEYE:
+        r = np.sqrt(r2 + 1e-20)
+        theta = np.arctan(r)
+        power = theta / r
+        for i in range(4):
+            power *= theta * theta
+            out[0, i], out[1, i] = x * power, y * power
+        return
+    r4, r6 = r2 * r2, r2 * r2 * r2
+    bottom = 1.0 / (1.0 + r2 * (k[5] + r2 * (k[6] + r2 * k[7])))
+    radial = (1.0 + r2 * (k[0] + r2 * (k[1] + r2 * k[4]))) * bottom
+    out[0, 0], out[1, 0] = x * r2 * bottom, y * r2 * bottom
+    out[0, 1], out[1, 1] = x * r4 * bottom, y * r4 * bottom
+    out[0, 4], out[1, 4] = x * r6 * bottom, y * r6 * bottom
+    out[0, 2], out[1, 2] = 2 * x * y, r2 + 2 * y * y
+    out[0, 3], out[1, 3] = r2 + 2 * x * x, 2 * x * y
+    shrink = -radial * bottom
+    out[0, 5], out[1, 5] = x * r2 * shrink, y * r2 * shrink
+    out[0, 6], out[1, 6] = x * r4 * shrink, y * r4 * shrink
+    out[0, 7], out[1, 7] = x * r6 * shrink, y * r6 * shrink
+    out[0, 8], out[0, 9] = r2, r4
+    out[1, 10], out[1, 11] = r2, r4
+
+
+@njit(cache=True, error_model="numpy")
+def rotation(w):
+    """Rotation matrix of a rotation vector, (3,) rad -> (3, 3)."""
+    angle = np.sqrt(w[0] * w[0] + w[1] * w[1] + w[2] * w[2])
+    if angle < 1e-8:
+        a, b = 1.0 - angle * angle / 6, 0.5
+    else:
+        a, b = np.sin(angle) / angle, (1 - np.cos(angle)) / (angle * angle)
+    W = np.zeros((3, 3))
+    W[0, 1], W[0, 2], W[1, 2] = -w[2], w[1], -w[0]
+    W[1, 0], W[2, 0], W[2, 1] = w[2], -w[1], w[0]
+    return np.eye(3) + a * W + b * (W @ W)
+
+
+@njit(cache=True, error_model="numpy")
+def _carried(R, t, twist, delay):
+    """Pose after moving with a constant twist (rotation rate, velocity at the origin) for a delay."""
+    if delay == 0.0:
+        return R, t
+    w, v = twist[:3] * delay, twist[3:] * delay
+    turn = rotation(w)
+    angle2 = w @ w
+    if angle2 < 1e-12:
+        b, c = 0.5, 1.0 / 6
+    else:
+        angle = np.sqrt(angle2)
+        b, c = (1 - np.cos(angle)) / angle2, (angle - np.sin(angle)) / (angle2 * angle)
+    across = np.cross(w, v)
+    return turn @ R, turn @ t + v + b * across + c * np.cross(w, across)
+
+
+@njit(cache=True, error_model="numpy")
+def _adjoint(R, t):
+    """How a left perturbation of what the pose acts on moves its result, (6, 6)."""
+    A = np.zeros((6, 6))
+    A[:3, :3] = R
+    A[3:, 3:] = R
+    for j in range(3):
+        A[3, j] = t[1] * R[2, j] - t[2] * R[1, j]
+        A[4, j] = t[2] * R[0, j] - t[0] * R[2, j]
+        A[5, j] = t[0] * R[1, j] - t[1] * R[0, j]
+    return A
+
+
+@njit(cache=True, error_model="numpy")
+def weigh(e2, c2):
+    """Cauchy's loss of a squared error over the noise variance: cost and weight (c2 = 0: least squares)."""
+    if c2 == 0.0:
+        return e2, 1.0
+    return c2 * np.log1p(e2 / c2), 1.0 / (1.0 + e2 / c2)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def errors(groups, start, corner, xy, lens, model, Rc, tc, Rb, tb, board, twist, delay, out):
+    """Fill observed minus predicted, (observations, 2) px; NaN behind a camera."""
+    for g in range(len(groups)):
+        f, v = groups[g]
+        R1, t1 = _carried(Rb[f], tb[f], twist[f], delay[f, v])
+        R, t = Rc[v] @ R1, Rc[v] @ t1 + tc[v]
+        for n in range(start[g], start[g + 1]):
+            X = R @ board[corner[n]] + t
+            if X[2] <= 1e-9:
+                out[n] = np.nan
+                continue
+            a, b, _, _, _, _ = distort(X[0] / X[2], X[1] / X[2], lens[v, 4:], model[v])
+            out[n, 0] = xy[n, 0] - (lens[v, 0] * a + lens[v, 2])
+            out[n, 1] = xy[n, 1] - (lens[v, 1] * b + lens[v, 3])
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def cost(residual, group_view, start, sigma, c2):
+    """Sum of the robust losses over all observations."""
+    total = 0.0
+    for g in range(len(group_view)):
+        inverse = 1.0 / sigma[group_view[g]] ** 2
+        for n in range(start[g], start[g + 1]):
+            e2 = residual[n, 0] ** 2 + residual[n, 1] ** 2
+            if not e2 < BEHIND:
+                e2 = BEHIND
+            total += weigh(e2 * inverse, c2)[0]
+    return total
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def normal_equations(
+    groups,
+    start,
+    corner,
+    xy,
+    lens,
+    model,
+    Rc,
+    tc,
+    Rb,
+    tb,
+    board,
+    twist,
+    delay,
+    sigma,
+    c2,
+    H,
+    g,
+    W,
+    V,
+    h,
+    with_board,
+):
+    """Accumulate J' w J and J' w r of all observations.
+
+    Parameters
+    ----------
+    groups : (groups, 2) int
+        Frame and view.
+    start : (groups + 1,) int
+        Where the observations of each group begin.
+    H, g : (n, n), (n,) float
+        Of the views and, behind them, the corners: n = 23 views + 3 corners.
+    W : (frames, 6, n) float
+        Coupling of frames and the above.
+    V, h : (frames, 6, 6), (frames, 6) float
+        Of the frames.
+    with_board : bool
+        Whether the corners' offsets are unknown.
+    """
+    views = len(lens)
+    J = np.zeros((2, POSE))
+    dk = np.zeros((2, 12))
+    A = np.zeros((POSE, POSE))
+    b = np.zeros(POSE)
+    S = np.zeros((POSE, 3 * len(board)))
+    for q in range(len(groups)):
+        f, v = groups[q]
+        R1, t1 = _carried(Rb[f], tb[f], twist[f], delay[f, v])
+        R, t = Rc[v] @ R1, Rc[v] @ t1 + tc[v]
+        inverse = 1.0 / sigma[v] ** 2
+        k = lens[v, 4:]
+        A[:] = 0.0
+        b[:] = 0.0
+        J[:] = 0.0
+        used = 4 if model[v] == FISHEYE else 12
+        for n in range(start[q], start[q + 1]):
+            j = corner[n]
+            X = R @ board[j] + t
+            if X[2] <= 1e-9:
+                continue
+            iz = 1.0 / X[2]
+            x, y = X[0] * iz, X[1] * iz
+            u, w_, u_x, u_y, v_x, v_y = distort(x, y, k, model[v])
+            fx, fy = lens[v, 0], lens[v, 1]
+            rx, ry = xy[n, 0] - (fx * u + lens[v, 2]), xy[n, 1] - (fy * w_ + lens[v, 3])
+            e2 = rx * rx + ry * ry
+            if not e2 < BEHIND:
+                continue
+            weight = weigh(e2 * inverse, c2)[1] * inverse
+            _lens_derivatives(x, y, k, model[v], dk)
+            J[0, 0], J[1, 1], J[0, 2], J[1, 3] = u, w_, 1.0, 1.0
+            for i in range(used):
+                J[0, 4 + i], J[1, 4 + i] = fx * dk[0, i], fy * dk[1, i]
+            # d(xy)/dX, then the left perturbation of cam_from_world: dX = w x X + v
+            p00, p01 = fx * u_x * iz, fx * u_y * iz
+            p10, p11 = fy * v_x * iz, fy * v_y * iz
+            p02, p12 = -(p00 * x + p01 * y), -(p10 * x + p11 * y)
+            J[0, 16] = p02 * X[1] - p01 * X[2]
+            J[0, 17] = p00 * X[2] - p02 * X[0]
+            J[0, 18] = p01 * X[0] - p00 * X[1]
+            J[1, 16] = p12 * X[1] - p11 * X[2]
+            J[1, 17] = p10 * X[2] - p12 * X[0]
+            J[1, 18] = p11 * X[0] - p10 * X[1]
+            J[0, 19], J[0, 20], J[0, 21] = p00, p01, p02
+            J[1, 19], J[1, 20], J[1, 21] = p10, p11, p12
+            for i in range(POSE):
+                a0, a1 = weight * J[0, i], weight * J[1, i]
+                b[i] += a0 * rx + a1 * ry
+                for m in range(i + 1):
+                    A[i, m] += a0 * J[0, m] + a1 * J[1, m]
+            if with_board:
+                for c in range(3):
+                    d0 = p00 * R[0, c] + p01 * R[1, c] + p02 * R[2, c]
+                    d1 = p10 * R[0, c] + p11 * R[1, c] + p12 * R[2, c]
+                    column = 3 * j + c
+                    row = PER_VIEW * views + column
+                    g[row] += weight * (d0 * rx + d1 * ry)
+                    for i in range(POSE):
+                        S[i, column] = weight * (J[0, i] * d0 + J[1, i] * d1)
+                    for e in range(c + 1):
+                        e0 = p00 * R[0, e] + p01 * R[1, e] + p02 * R[2, e]
+                        e1 = p10 * R[0, e] + p11 * R[1, e] + p12 * R[2, e]
+                        H[row, PER_VIEW * views + 3 * j + e] += weight * (d0 * e0 + d1 * e1)
+        for i in range(POSE):
+            for m in range(i):
+                A[m, i] = A[i, m]
+        _spread(q, f, v, groups, start, corner, Rc, tc, twist, A, b, S, H, g, W, V, h, with_board, views)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _spread(q, f, v, groups, start, corner, Rc, tc, twist, A, b, S, H, g, W, V, h, with_board, views):
+    """Carry a group's sums over to the time offset and the board's pose and add them up."""
+    adjoint = _adjoint(Rc[v], tc[v])
+    motion = adjoint @ twist[f]
+    T = np.zeros((POSE, 7))  # camera unknowns -> time offset, board pose
+    T[16:22, 0] = motion
+    T[16:22, 1:] = adjoint
+    AT = A @ T
+    TAT = T.T @ AT
+    Tb = T.T @ b
+    first = PER_VIEW * v
+    last = first + POSE
+    H[first:last, first:last] += A
+    H[last, first:last] += AT[:, 0]
+    H[first:last, last] += AT[:, 0]
+    H[last, last] += TAT[0, 0]
+    g[first:last] += b
+    g[last] += Tb[0]
+    W[f, :, first:last] += AT[:, 1:].T
+    W[f, :, last] += TAT[1:, 0]
+    V[f] += TAT[1:, 1:]
+    h[f] += Tb[1:]
+    if with_board:
+        offset = PER_VIEW * views
+        for n in range(start[q], start[q + 1]):
+            for c in range(3):
+                column = 3 * corner[n] + c
+                for i in range(POSE):
+                    H[offset + column, first + i] += S[i, column]
+                for a in range(7):
+                    carried = 0.0
+                    for i in range(6):
+                        carried += T[16 + i, a] * S[16 + i, column]
+                    if a == 0:
+                        H[offset + column, last] += carried
+                    else:
+                        W[f, a - 1, offset + column] += carried
+                for i in range(POSE):
+                    S[i, column] = 0.0
