@@ -115,13 +115,15 @@ def _read_csv(path: Path) -> tuple[list[str], list[tuple[str, ...]], list[str], 
     for number, line in enumerate(lines[depth:]):
         if not line:
             continue
-        if len(line) != width:
+        unlabelled = not any(line[index:])
+        if len(line) != width and not unlabelled:
             raise ValueError(
                 f"{path}, line {number + depth + 1}: expected {width} cells like the header, got "
                 f"{len(line)}; the "
                 "file is cut short or damaged"
             )
-        table[len(rows)] = [_number(path, number + depth + 1, cell) for cell in line[index:]]
+        if not unlabelled:
+            table[len(rows)] = [_number(path, number + depth + 1, cell) for cell in line[index:]]
         rows.append("/".join(cell for cell in line[:index] if cell))
     header = list(zip(*(line[index:] for line in lines[:depth]), strict=True))
     return names, header, rows, table[: len(rows)]
