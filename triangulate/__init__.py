@@ -8,6 +8,8 @@ _home = {
     "Status": "trajectories",
     "Trajectories3D": "trajectories",
     "TriangulationError": "errors",
+    "read": "export.formats",
+    "write": "export.formats",
 }
 """Every public name and the module it lives in, which is imported when the name is first used."""
 

@@ -1,1 +1,1 @@
-"""One writer per file format."""
+"""Trajectories to the files of other tools, and to our own Parquet and back; one module per format."""

@@ -1,0 +1,239 @@
+"""Every format is read back by a reader that is not ours, or by a strict one made of the format's rules."""
+
+import importlib.util
+from pathlib import Path
+
+import ezc3d
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.io import netcdf_file
+
+import triangulate
+from triangulate.export.formats import FORMATS, format_of
+
+
+def sibling(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+read_trc = sibling("strict_trc").read_trc
+sample = sibling("trajectory_samples").sample
+
+
+@pytest.fixture
+def trajectories():
+    return sample()
+
+
+@pytest.fixture
+def two():
+    return sample(subjects=("ann", "bob"))
+
+
+@pytest.mark.parametrize("frames", [0, 1, 12])
+def test_parquet_gives_back_every_bit(tmp_path, frames):
+    written = sample(frames=frames, subjects=("ann", "bob"))
+    triangulate.write(written, tmp_path / "t.parquet")
+    read = triangulate.read(tmp_path / "t.parquet")
+    for name in ("xyz", "covariance", "inliers", "status", "error"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(written, name), err_msg=name)
+    assert (read.fps, read.start, read.subjects, read.views) == (
+        written.fps,
+        written.start,
+        written.subjects,
+        written.views,
+    )
+    assert read.skeleton.keypoints == written.skeleton.keypoints
+    np.testing.assert_array_equal(read.skeleton.bones, written.skeleton.bones)
+    np.testing.assert_array_equal(read.skeleton.mirror, written.skeleton.mirror)
+
+
+def test_parquet_is_a_plain_table_for_pandas(tmp_path, two):
+    triangulate.write(two, tmp_path / "t.parquet")
+    table = pd.read_parquet(tmp_path / "t.parquet")
+    one = table[(table.frame == 3) & (table.subject == "bob") & (table.keypoint == "left ear")]
+    np.testing.assert_array_equal(one[["x", "y", "z"]].to_numpy()[0], two.xyz[3, 1, 1])
+
+
+def test_trc_obeys_every_rule_and_is_y_up_at_the_true_rate(tmp_path, trajectories):
+    triangulate.write(trajectories, tmp_path / "t.trc")
+    header, names, times, xyz = read_trc(tmp_path / "t.trc")
+    assert (header["DataRate"], header["Units"]) == ("29.97", "m")
+    assert names == ["nose", "left_ear", "right_ear"]
+    np.testing.assert_allclose(times, trajectories.times, atol=1e-8)
+    x, y, z = np.moveaxis(trajectories.xyz[:, 0], -1, 0)
+    np.testing.assert_allclose(xyz, np.stack([y, z, x], axis=-1), atol=1e-7)
+    assert np.isnan(xyz).any()
+
+
+def test_c3d_holds_the_points_in_mm_and_marks_the_missing(tmp_path, two):
+    triangulate.write(two, tmp_path / "t.c3d")
+    file = ezc3d.c3d(str(tmp_path / "t.c3d"))
+    point = file["parameters"]["POINT"]
+    assert point["UNITS"]["value"] == ["mm"]
+    np.testing.assert_allclose(point["RATE"]["value"], [29.97], rtol=1e-6)
+    assert point["LABELS"]["value"][:2] == ["ann:nose", "ann:left_ear"]
+    xyz = file["data"]["points"][:3].transpose(2, 1, 0)
+    truth = 1000 * two.xyz.reshape(12, 6, 3)
+    missing = np.isnan(truth[..., 0])
+    np.testing.assert_allclose(xyz[~missing], truth[~missing], rtol=1e-6, atol=1e-3)
+    assert np.isnan(xyz[missing]).all()
+    residuals = file["data"]["meta_points"]["residuals"][0].T
+    assert (residuals[missing] == -1).all()
+    assert (residuals[~missing] >= 0).all()
+
+
+def test_c3d_keeps_a_point_at_the_origin(tmp_path, trajectories):
+    xyz = np.zeros_like(trajectories.xyz)
+    still = type(trajectories)(
+        **{name: getattr(trajectories, name) for name in trajectories.__dataclass_fields__} | {"xyz": xyz}
+    )
+    triangulate.write(still, tmp_path / "t.c3d")
+    file = ezc3d.c3d(str(tmp_path / "t.c3d"))
+    assert (file["data"]["meta_points"]["residuals"] >= 0).all()
+    assert np.abs(file["data"]["points"][:3]).max() < 1e-5
+
+
+def test_c3d_refuses_what_its_frame_counter_cannot_hold(tmp_path):
+    with pytest.raises(ValueError, match="1 to 65535 frames, got 65536"):
+        triangulate.write(sample(frames=65536), tmp_path / "t.c3d")
+    triangulate.write(sample(frames=65535), tmp_path / "t.c3d")
+    assert ezc3d.c3d(str(tmp_path / "t.c3d"))["data"]["points"].shape == (4, 3, 65535)
+
+
+@pytest.mark.parametrize("frames", [0, 1])
+@pytest.mark.parametrize("name", FORMATS)
+def test_very_short_recordings_are_written(tmp_path, name, frames):
+    path = tmp_path / f"t{FORMATS[name][0]}"
+    if name == "c3d" and frames == 0:
+        with pytest.raises(ValueError, match="1 to 65535 frames, got 0"):
+            triangulate.write(sample(frames=frames), path)
+        return
+    triangulate.write(sample(frames=frames), path)
+    assert path.is_file()
+
+
+def test_csv_has_one_row_per_point(tmp_path, two):
+    triangulate.write(two, tmp_path / "t.csv")
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert len(table) == 12 * 2 * 3
+    np.testing.assert_allclose(
+        table[["x", "y", "z"]].to_numpy().reshape(12, 2, 3, 3), two.xyz, rtol=1e-8, equal_nan=True
+    )
+    assert set(table.status) <= {"ok", "one_view"}
+    assert (table.x.isna() == (table.status == "one_view")).all()
+
+
+def test_anipose_csv_has_the_columns_that_movement_demands(tmp_path, trajectories):
+    triangulate.write(trajectories, tmp_path / "t.anipose.csv")
+    table = pd.read_csv(tmp_path / "t.anipose.csv")
+    wanted = {f"nose_{what}" for what in ("x", "y", "z", "error", "ncams", "score")}
+    wanted |= {f"M_{i}{j}" for i in range(3) for j in range(3)} | {"center_0", "center_1", "center_2", "fnum"}
+    assert wanted <= set(table.columns)
+    np.testing.assert_allclose(table["left_ear_y"], trajectories.xyz[:, 0, 1, 1], rtol=1e-8)
+
+
+@pytest.mark.parametrize("suffix", [".dlc.h5", ".dlc.csv"])
+def test_deeplabcut_3d(tmp_path, two, trajectories, suffix):
+    for points, levels in ((two, 4), (trajectories, 3)):
+        path = tmp_path / f"t{suffix}"
+        triangulate.write(points, path)
+        if suffix.endswith("h5"):
+            table = pd.read_hdf(path, key="df_with_missing")
+        else:
+            table = pd.read_csv(path, header=list(range(levels)), index_col=0)
+        assert table.columns.nlevels == levels
+        np.testing.assert_allclose(table.to_numpy().reshape(points.xyz.shape), points.xyz, rtol=1e-8)
+
+
+def test_sleap_anipose_h5(tmp_path, two):
+    triangulate.write(two, tmp_path / "t.sleap.h5")
+    with h5py.File(tmp_path / "t.sleap.h5") as file:
+        np.testing.assert_array_equal(file["tracks"][:], two.xyz)
+        assert file["node_names"].asstr()[:].tolist() == list(two.skeleton.keypoints)
+
+
+def test_movement_netcdf(tmp_path, two):
+    triangulate.write(two, tmp_path / "t.nc")
+    with netcdf_file(str(tmp_path / "t.nc"), mmap=False) as file:
+        position = file.variables["position"]
+        assert position.dimensions == ("time", "space", "keypoint", "individual")
+        np.testing.assert_array_equal(position[:], two.xyz.transpose(0, 3, 2, 1))
+        assert file.ds_type == b"poses"
+
+
+def test_movement_netcdf_opens_in_xarray(tmp_path, two):
+    xarray = pytest.importorskip("xarray")
+    triangulate.write(two, tmp_path / "t.nc")
+    with xarray.open_dataset(tmp_path / "t.nc") as dataset:
+        assert dataset.individual.values.tolist() == ["ann", "bob"]
+        left = dataset.position.sel(keypoint="left ear", individual="bob").values
+        np.testing.assert_array_equal(left, two.xyz[:, 1, 1])
+        assert dataset.attrs["fps"] == 29.97
+
+
+def test_nwb(tmp_path, trajectories, two):
+    pynwb = pytest.importorskip("pynwb")
+    pytest.importorskip("ndx_pose")
+    triangulate.write(trajectories, tmp_path / "t.nwb")
+    with pynwb.NWBHDF5IO(str(tmp_path / "t.nwb"), "r") as io:
+        pose = io.read().processing["behavior"]["PoseEstimation"]
+        np.testing.assert_array_equal(pose["nose"].data[:], trajectories.xyz[:, 0, 0])
+    with pytest.raises(ValueError, match="one subject per file, got ann, bob"):
+        triangulate.write(two, tmp_path / "two.nwb")
+    assert not (tmp_path / "two.nwb").exists()
+
+
+def test_an_unknown_suffix_lists_the_known_ones(tmp_path, trajectories):
+    with pytest.raises(ValueError, match=r"t\.xlsx: no format has this suffix; known are .*\.trc.*\.c3d"):
+        triangulate.write(trajectories, tmp_path / "t.xlsx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_folder_is_named(tmp_path, trajectories):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        triangulate.write(trajectories, tmp_path / "nowhere" / "t.trc")
+
+
+def test_names_that_become_the_same_are_refused(tmp_path, trajectories):
+    skeleton = type(trajectories.skeleton)(name="odd", keypoints=("a b", "a_b", "c"))
+    odd = type(trajectories)(
+        **{name: getattr(trajectories, name) for name in trajectories.__dataclass_fields__}
+        | {"skeleton": skeleton}
+    )
+    with pytest.raises(ValueError, match="'a_b' do not"):
+        triangulate.write(odd, tmp_path / "t.trc")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_whole_or_absent(tmp_path, name, monkeypatch):
+    path = tmp_path / f"t{FORMATS[name][0]}"
+    assert format_of(path) == name
+    monkeypatch.setattr(
+        "calibration.atomic.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
+    )
+    with pytest.raises(OSError, match="disk full"):
+        triangulate.write(sample(), path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "not a Parquet file"), (b"PAR1 not really", "not a Parquet file")],
+)
+def test_files_that_are_not_ours(tmp_path, content, message):
+    (tmp_path / "t.parquet").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        triangulate.read(tmp_path / "t.parquet")
+
+
+def test_a_parquet_of_something_else_is_refused(tmp_path):
+    pd.DataFrame({"x": [1.0]}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match="not of trajectories"):
+        triangulate.read(tmp_path / "t.parquet")

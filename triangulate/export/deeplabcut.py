@@ -1,0 +1,49 @@
+"""DeepLabCut's 3D table, as .h5 (key `df_with_missing`) or .csv: x, y, z per body part, in metres."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from calibration.atomic import replacing
+from triangulate.trajectories import Trajectories3D
+
+SCORER = "triangulate"
+
+
+def to_table(trajectories: Trajectories3D) -> pd.DataFrame:
+    """Lay trajectories out under DeepLabCut's column levels.
+
+    Parameters
+    ----------
+    trajectories : Trajectories3D
+
+    Returns
+    -------
+    table : DataFrame
+        Levels scorer, individuals (only where there are several), bodyparts, coords.
+    """
+    levels = [[SCORER], trajectories.subjects, trajectories.skeleton.keypoints, list("xyz")]
+    names = ["scorer", "individuals", "bodyparts", "coords"]
+    if len(trajectories.subjects) == 1:
+        del levels[1], names[1]
+    columns = pd.MultiIndex.from_product(levels, names=names)
+    return pd.DataFrame(trajectories.xyz.reshape(trajectories.shape[0], len(columns)), columns=columns)
+
+
+def write(trajectories: Trajectories3D, path: str | Path) -> None:
+    """Write DeepLabCut's table.
+
+    Parameters
+    ----------
+    trajectories : Trajectories3D
+    path : path
+        Ends in .h5 or .csv.
+    """
+    table = to_table(trajectories)
+    with replacing(path) as temporary:
+        if temporary.suffix.lower() == ".csv":
+            table.to_csv(temporary, float_format="%.9g", lineterminator="\n")
+        else:
+            table.to_hdf(
+                temporary, key="df_with_missing", mode="w", format="table" if len(table) else "fixed"
+            )
