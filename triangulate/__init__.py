@@ -8,6 +8,7 @@ _home = {
     "Status": "trajectories",
     "Trajectories3D": "trajectories",
     "TriangulationError": "errors",
+    "figure": "figures",
     "read": "export.formats",
     "write": "export.formats",
 }

@@ -1,8 +1,5 @@
 """Every format is read back by a reader that is not ours, or by a strict one made of the format's rules."""
 
-import importlib.util
-from pathlib import Path
-
 import ezc3d
 import h5py
 import numpy as np
@@ -11,18 +8,9 @@ import pytest
 from scipy.io import netcdf_file
 
 import triangulate
+from tests.test_triangulate.strict_trc import read_trc
+from tests.test_triangulate.trajectory_samples import sample
 from triangulate.export.formats import FORMATS, format_of
-
-
-def sibling(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-read_trc = sibling("strict_trc").read_trc
-sample = sibling("trajectory_samples").sample
 
 
 @pytest.fixture
