@@ -5,11 +5,13 @@ from typing import Any
 
 _home = {
     "ProjectError": "errors",
+    "SolveReport": "solve_report",
     "Status": "trajectories",
     "Trajectories3D": "trajectories",
     "TriangulationError": "errors",
     "figure": "figures",
     "read": "export.formats",
+    "smooth": "smoothing",
     "write": "export.formats",
 }
 """Every public name and the module it lives in, which is imported when the name is first used."""

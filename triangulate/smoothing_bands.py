@@ -1,0 +1,147 @@
+"""Block-banded positive definite systems: factor, solution, log-determinant and the band of the inverse.
+
+`band[k, d]` is block (k + d, k) of a symmetric matrix, d = 0..3; blocks reaching beyond the last row are
+ignored. The factor overwrites it: `band[k, 0]` becomes the inverse of the diagonal block's Cholesky factor,
+`band[k, d]` the block of the factor. Every step is a product of small matrices, so the time goes into BLAS
+and grows linearly with rows.
+
+Source: Takahashi, Fagan & Chen 1973, "Formation of a sparse bus impedance matrix", for the inverse.
+"""
+
+import numpy as np
+from numba import njit
+
+REACH = 3
+"""Blocks below the diagonal one."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def invert_cholesky(a, w):
+    """Factor a small positive definite matrix a = L L' and invert L.
+
+    Parameters
+    ----------
+    a : (n, n) float
+        The lower triangle is read and overwritten by that of L.
+    w : (n, n) float
+        Receives the inverse of L.
+
+    Returns
+    -------
+    log_det : float
+        Of `a`; NaN where it is not positive definite.
+    """
+    n = len(a)
+    log_det = 0.0
+    w[:] = 0.0
+    for j in range(n):
+        pivot = a[j, j]
+        if not pivot > 0.0:
+            return np.nan
+        log_det += np.log(pivot)
+        scale = 1.0 / np.sqrt(pivot)
+        w[j, j] = 1.0
+        for i in range(j):
+            w[j, i] *= scale
+        w[j, j] = scale
+        for i in range(j, n):
+            a[i, j] *= scale
+        for i in range(j + 1, n):
+            s = a[i, j]
+            if s != 0.0:
+                for m in range(j + 1, i + 1):
+                    a[i, m] -= s * a[m, j]
+                for m in range(j + 1):
+                    w[i, m] -= s * w[j, m]
+    return log_det
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def factor(band):
+    """Factor a block-banded matrix in place.
+
+    Parameters
+    ----------
+    band : (rows, 4, n, n) float
+
+    Returns
+    -------
+    log_det : float
+        NaN where the matrix is not positive definite; the band is then in pieces.
+    """
+    rows, _, n, _ = band.shape
+    log_det = 0.0
+    w, product = np.empty((n, n)), np.empty((n, n))
+    for k in range(rows):
+        log_det += invert_cholesky(band[k, 0], w)
+        if np.isnan(log_det):
+            return log_det
+        band[k, 0] = w
+        reach = min(REACH, rows - 1 - k)
+        for d in range(1, reach + 1):
+            np.dot(band[k, d], w.T, product)
+            band[k, d] = product
+        for d in range(1, reach + 1):
+            for e in range(1, d + 1):
+                np.dot(band[k, d], band[k, e].T, product)
+                band[k + e, d - e] -= product
+    return log_det
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def solve(factored, right):
+    """Solve with the factor, in place.
+
+    Parameters
+    ----------
+    factored : (rows, 4, n, n) float
+        From `factor`.
+    right : (rows, n) float
+        Right side; receives the solution.
+    """
+    rows = len(factored)
+    for k in range(rows):
+        right[k] = np.dot(factored[k, 0], right[k])
+        for d in range(1, min(REACH, rows - 1 - k) + 1):
+            right[k + d] -= np.dot(factored[k, d], right[k])
+    for k in range(rows - 1, -1, -1):
+        for d in range(1, min(REACH, rows - 1 - k) + 1):
+            right[k] -= np.dot(factored[k, d].T, right[k + d])
+        right[k] = np.dot(factored[k, 0].T, right[k])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def invert(factored):
+    """Compute the inverse inside the band, in place.
+
+    Parameters
+    ----------
+    factored : (rows, 4, n, n) float
+        From `factor`; `factored[k, d]` receives block (k + d, k) of the inverse.
+    """
+    rows, _, n, _ = factored.shape
+    g = np.empty((REACH, n, n))
+    product = np.empty((n, n))
+    for k in range(rows - 1, -1, -1):
+        reach = min(REACH, rows - 1 - k)
+        w = factored[k, 0].copy()
+        for d in range(1, reach + 1):
+            np.dot(factored[k, d], w, g[d - 1])
+        for e in range(1, reach + 1):
+            factored[k, e] = 0.0
+            for d in range(1, reach + 1):
+                if e >= d:
+                    np.dot(factored[k + d, e - d], g[d - 1], product)
+                else:
+                    np.dot(factored[k + e, d - e].T, g[d - 1], product)
+                factored[k, e] -= product
+        np.dot(w.T, w, product)
+        factored[k, 0] = product
+        for d in range(1, reach + 1):
+            np.dot(g[d - 1].T, factored[k, d], product)
+            factored[k, 0] -= product
+        for i in range(n):  # rounding makes the block slightly asymmetric, and asymmetry would grow
+            for j in range(i):
+                factored[k, 0, i, j] = factored[k, 0, j, i] = 0.5 * (
+                    factored[k, 0, i, j] + factored[k, 0, j, i]
+                )

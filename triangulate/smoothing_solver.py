@@ -1,0 +1,114 @@
+"""Gauss-Newton on one block of keypoints in one window; importing this loads numba."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triangulate import smoothing_bands
+from triangulate.smoothing_kernels import Observed, Priors, Views, assemble, covariance_at
+
+Float = NDArray[np.float64]
+
+ITERATIONS = 20
+CLOSE = 1e-4
+"""Mean squared step, in posterior standard deviations, at which the solution is good enough."""
+
+
+class Solved(NamedTuple):
+    """Result of one solve.
+
+    Attributes
+    ----------
+    control : (knots, keypoints, 3) float, m
+    inverse : (knots, 4, n, n) float, m2
+        Band of the posterior covariance of the control points.
+    before, after : float
+        Cost.
+    iterations : int
+    converged : bool
+    """
+
+    control: Float
+    inverse: Float
+    before: float
+    after: float
+    iterations: int
+    converged: bool
+
+
+def solve(start: Float, views: Views, observed: Observed, priors: Priors) -> Solved:
+    """Minimise the cost from a start.
+
+    Parameters
+    ----------
+    start : (knots, keypoints, 3) float, m
+    views : Views
+    observed : Observed
+    priors : Priors
+
+    Returns
+    -------
+    solved : Solved
+    """
+    knots, keypoints, _ = start.shape
+    n = 3 * keypoints
+    band, right = np.empty((knots, 4, n, n)), np.empty((knots, n))
+    best, step, control = start, np.zeros_like(start), start
+    before = after = np.inf
+    converged = False
+    for iteration in range(1, ITERATIONS + 1):
+        cost = assemble(control, start, views, observed, priors, band, right)
+        before = cost if iteration == 1 else before
+        if cost > after + 1e-9 * abs(after):  # the step was too long
+            step = 0.5 * step
+            control = best + step
+            continue
+        best, after = control, cost
+        force = right.copy()
+        smoothing_bands.factor(band)
+        smoothing_bands.solve(band, right)
+        step = right.reshape(start.shape).copy()
+        if float((force * right).sum()) < CLOSE * right.size:
+            converged = True
+            break
+        control = best + step
+    smoothing_bands.invert(band)
+    return Solved(best, band, before, after, iteration, converged)
+
+
+def posterior(solved: Solved, first: NDArray[np.int64], weights: Float) -> tuple[Float, Float]:
+    """Read positions and covariances at given times.
+
+    Parameters
+    ----------
+    solved : Solved
+    first : (frames,) int
+    weights : (frames, 4) float
+
+    Returns
+    -------
+    xyz : (frames, keypoints, 3) float, m
+    covariance : (frames, keypoints, 3, 3) float, m2
+    """
+    covariance = np.empty((len(first), solved.control.shape[1], 3, 3))
+    covariance_at(solved.inverse, first, weights, covariance)
+    return sample(solved.control, first, weights), covariance
+
+
+def sample(control: Float, first: NDArray[np.int64], weights: Float) -> Float:
+    """Evaluate splines.
+
+    Parameters
+    ----------
+    control : (knots, ..., 3) float, m
+    first : (frames,) int
+    weights : (frames, 4) float
+
+    Returns
+    -------
+    xyz : (frames, ..., 3) float, m
+    """
+    shape = (-1, *(1,) * (control.ndim - 1))
+    w = [weights[:, m].reshape(shape) for m in range(4)]
+    return sum((w[m] * control[first + m] for m in range(1, 4)), w[0] * control[first])
