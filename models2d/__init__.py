@@ -10,9 +10,13 @@ _home = {
     "ModelError": "errors",
     "Skeleton": "skeleton",
     "Tracks2D": "detections",
+    "extract_images": "label_files.images",
+    "labels_from": "label_files.images",
     "read_detections": "readers.joining",
+    "read_labels": "label_files.choosing",
     "read_tracks": "readers.joining",
     "write_detections": "readers.writing",
+    "write_labels": "label_files.choosing",
 }
 """Every public name and the module it lives in, which is imported when the name is first used."""
 
