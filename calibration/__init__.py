@@ -10,11 +10,17 @@ _home = {
     "CalibrationReport": "report",
     "Camera": "camera",
     "Intrinsics": "camera",
+    "PointsReport": "points",
     "Recording": "recording",
     "Rig": "rig",
     "ShapeError": "errors",
     "calibrate": "calibrator",
     "find_corners": "corners",
+    "placed_on_board": "world",
+    "placed_on_floor": "world",
+    "placed_on_points": "world",
+    "refine_cameras": "points",
+    "scaled_to_length": "world",
 }
 """Every public name and the module it lives in, which is imported when the name is first used."""
 

@@ -1,0 +1,157 @@
+"""Placing the world: proper, exact, and refused where the data cannot say."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from calibration import Board, BoardObservations, CalibrationError, Camera, Intrinsics, Rig, ShapeError, world
+from calibration.similarity import fit_similarity, fit_similarity_robustly
+
+rng = np.random.default_rng(3)
+somewhere = RigidTransform.from_components([0.3, -2.0, 1.5], Rotation.from_rotvec([1.0, -0.7, 0.4]))
+
+
+def looking_at(center, target=(0, 0, 0), name="a"):
+    ahead = np.subtract(target, center, dtype=np.float64)
+    ahead /= np.linalg.norm(ahead)
+    right = np.cross(ahead, [0, 0.1, 1.0])
+    right /= np.linalg.norm(right)
+    R = np.array([right, np.cross(ahead, right), ahead])
+    cam_from_world = RigidTransform.from_components(-R @ center, Rotation.from_matrix(R))
+    lens = Intrinsics.from_focal((1280, 1024), 1100.0, [-0.2, 0.05, 0, 0, 0])
+    return Camera(name=name, intrinsics=lens, cam_from_world=cam_from_world)
+
+
+rig = Rig(
+    cameras=tuple(
+        looking_at(np.array(center), name=name)
+        for name, center in {
+            "left": (1.5, 0.2, 1.2),
+            "right": (-1.2, 0.9, 1.4),
+            "back": (0.1, -1.6, 1.0),
+        }.items()
+    )
+)
+
+
+def distances(points):
+    return np.linalg.norm(points[:, None] - points[None], axis=-1)
+
+
+def assert_proper(before, after):
+    for a, b in zip(before.cameras, after.cameras, strict=True):
+        np.testing.assert_allclose(np.linalg.det(b.R), 1, atol=1e-12)
+        np.testing.assert_allclose(b.R @ b.R.T, np.eye(3), atol=1e-12)
+        assert a.intrinsics is b.intrinsics
+    np.testing.assert_allclose(distances(before.centers), distances(after.centers), atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [3, 4, 30])
+@pytest.mark.parametrize("flat", [False, True])
+def test_similarity_is_found_exactly(count, flat):
+    source = rng.normal(size=(count, 3)) * [1, 1, not flat]
+    factor, moved = fit_similarity(source, somewhere.apply(2.5 * source))
+    assert factor == pytest.approx(2.5, abs=1e-9)
+    np.testing.assert_allclose((moved * somewhere.inv()).as_matrix(), np.eye(4), atol=1e-9)
+
+
+def test_a_mirror_image_is_met_by_a_rotation():
+    source = rng.normal(size=(20, 3))
+    _, moved = fit_similarity(source, source * [1, 1, -1])
+    assert np.linalg.det(moved.rotation.as_matrix()) == pytest.approx(1)
+
+
+def test_similarity_ignores_missing_points_and_outliers():
+    source = rng.normal(size=(40, 3))
+    target = somewhere.apply(0.7 * source)
+    target[:5] += 10
+    target[5] = np.nan
+    factor, moved = fit_similarity_robustly(source, target)
+    assert factor == pytest.approx(0.7, abs=1e-6)
+    np.testing.assert_allclose(moved.apply(factor * source[6:]), target[6:], atol=1e-5)
+
+
+def test_points_on_a_line_are_refused():
+    line = np.outer(np.arange(5.0), [1, 2, 3])
+    with pytest.raises(CalibrationError, match="lie on one line"):
+        fit_similarity(line, rng.normal(size=(5, 3)))
+    with pytest.raises(CalibrationError, match="2 points are known"):
+        fit_similarity(line[:2], line[:2])
+    with pytest.raises(ShapeError, match="one shape"):
+        fit_similarity(line[:2], line[:3])
+
+
+def test_placed_on_known_points():
+    known = np.array([[0, 0, 0], [1.0, 0, 0], [0, 2.0, 0]])
+    moved = rig.moved(somewhere)
+    back = world.placed_on_points(moved, somewhere.apply(known), known)
+    assert_proper(moved, back)
+    np.testing.assert_allclose(back.centers, rig.centers, atol=1e-9)
+    scaled = world.placed_on_points(moved, somewhere.apply(known), 3 * known, scale=True)
+    np.testing.assert_allclose(scaled.centers, 3 * rig.centers, atol=1e-9)
+
+
+def board_frame(rig_now, world_from_board):
+    board = Board.charuco(columns=8, rows=11, square=0.024, marker=0.018, dictionary="4X4_1000")
+    xy = rig_now.project(world_from_board.apply(board.corners)).swapaxes(0, 1)[None]
+    return BoardObservations(board=board, names=rig_now.names, sizes=[[1280, 1024]] * 3, xy=xy, frame=[7])
+
+
+def test_placed_on_a_board_on_the_ground():
+    lying = RigidTransform.from_rotation(Rotation.from_rotvec([np.pi, 0, 0]))  # printed side, so -z, upwards
+    moved = rig.moved(somewhere)
+    placed = world.placed_on_board(moved, board_frame(moved, somewhere * lying))
+    assert_proper(moved, placed)
+    np.testing.assert_allclose(placed.centers, rig.centers, atol=1e-6)
+
+
+def test_a_board_of_another_size_or_not_seen_is_refused():
+    lying = RigidTransform.from_rotation(Rotation.from_rotvec([np.pi, 0, 0]))
+    seen = board_frame(rig, lying)
+    with pytest.raises(CalibrationError, match=r"frame 7: the triangulated corners are .* mm off"):
+        world.placed_on_board(rig.scaled(1000), seen)
+    hidden = np.array(seen.xy)
+    hidden[:, 1:] = np.nan
+    with pytest.raises(CalibrationError, match="0 corners of the board are seen"):
+        world.placed_on_board(
+            rig,
+            BoardObservations(board=seen.board, names=seen.names, sizes=seen.sizes, xy=hidden, frame=[7]),
+        )
+    with pytest.raises(ValueError, match="expected an index below 1, got 1"):
+        world.placed_on_board(rig, seen, frame=1)
+
+
+def test_placed_on_the_floor_despite_lifted_feet():
+    feet = np.column_stack([rng.uniform(-1, 1, (200, 2)), rng.normal(0, 1e-4, 200)])
+    feet[:40, 2] += rng.uniform(0.05, 0.3, 40)
+    feet[50] = np.nan
+    moved = rig.moved(somewhere)
+    placed = world.placed_on_floor(moved, somewhere.apply(feet))
+    assert_proper(moved, placed)
+    np.testing.assert_allclose(placed.centers[:, 2], rig.centers[:, 2], atol=2e-3)
+    head = world.placed_on_floor(moved, somewhere.apply(feet), above=somewhere.apply([[0, 0, -1.7]]))
+    np.testing.assert_allclose(head.centers[:, 2], -rig.centers[:, 2], atol=2e-3)
+    ahead = world.placed_on_floor(moved, somewhere.apply(feet), forward=somewhere.rotation.apply([0, 3.0, 1]))
+    turned = ahead.centers - ahead.centers.mean(axis=0)
+    expected = (rig.centers - rig.centers.mean(axis=0)) @ [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    np.testing.assert_allclose(turned, expected, atol=2e-3)
+
+
+def test_a_walk_along_a_line_is_no_floor():
+    line = np.outer(np.linspace(0, 1, 20), [1, 0, 0])
+    with pytest.raises(CalibrationError, match="lie on one line"):
+        world.placed_on_floor(rig, line)
+    with pytest.raises(CalibrationError, match="2 points on the floor"):
+        world.placed_on_floor(rig, line[:2])
+
+
+def test_scaled_to_a_known_length():
+    a = rng.normal(size=(50, 3))
+    direction = rng.normal(size=(50, 3))
+    b = a + 0.4 * direction / np.linalg.norm(direction, axis=1)[:, None]
+    b[3] = np.nan
+    np.testing.assert_allclose(world.scaled_to_length(rig, a, b, 0.6).centers, 1.5 * rig.centers)
+    with pytest.raises(ValueError, match="positive length in m, got -1"):
+        world.scaled_to_length(rig, a, b, -1)
+    with pytest.raises(CalibrationError, match="never both seen"):
+        world.scaled_to_length(rig, a, a * np.nan, 1)
