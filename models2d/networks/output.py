@@ -1,0 +1,40 @@
+"""What networks answer."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class HeatmapOutput(NamedTuple):
+    """Maps over the image.
+
+    Attributes
+    ----------
+    heatmaps : (batch, keypoints, height, width) float
+    offsets : (batch, keypoints, 2, height, width) float, cells, or None
+        Location refinement.
+    tags : (batch, keypoints, height, width) float or None
+        Associative embedding.
+    pairwise : (batch, edges, 2, height, width) float, cells, or None
+        From each cell to where the other keypoint of an edge should be.
+    """
+
+    heatmaps: Tensor
+    offsets: Tensor | None = None
+    tags: Tensor | None = None
+    pairwise: Tensor | None = None
+
+
+class PointOutput(NamedTuple):
+    """Coordinates regressed directly.
+
+    Attributes
+    ----------
+    xy : (batch, keypoints, 2) float
+        Fractions of the input's sides, -0.5 to 0.5 from its middle.
+    sigma : (batch, keypoints, 2) float or None
+        Standard deviations in the same unit, where the network states them.
+    """
+
+    xy: Tensor
+    sigma: Tensor | None = None

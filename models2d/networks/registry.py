@@ -1,0 +1,41 @@
+"""Networks by name."""
+
+from importlib import import_module
+from typing import Any
+
+from torch import nn
+
+from models2d.errors import ModelError
+
+_home = {
+    "unet": ("models2d.networks.unet", "UNet"),
+}
+
+
+def build(architecture: str, keypoints: int, **options: Any) -> nn.Module:
+    """Build a network with random weights.
+
+    Parameters
+    ----------
+    architecture : str
+    keypoints : int
+    **options
+        Keyword arguments of the network's class.
+
+    Returns
+    -------
+    network : torch Module
+
+    Raises
+    ------
+    ModelError
+        If there is no such network or it has no such option.
+    """
+    if architecture not in _home:
+        raise ModelError(f"no network called {architecture!r}; there are {', '.join(sorted(_home))}")
+    module, name = _home[architecture]
+    try:
+        network: nn.Module = getattr(import_module(module), name)(keypoints, **options)
+    except TypeError as error:
+        raise ModelError(f"network {architecture}: {error}") from error
+    return network

@@ -1,0 +1,294 @@
+"""A trained network with everything it needs to turn images into keypoints."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models2d.crops import box_around, cut, frame_box
+from models2d.heatmaps import Grid, Peaks, decode
+from models2d.networks.output import HeatmapOutput
+from models2d.skeleton import Skeleton
+
+Image = NDArray[np.uint8]
+Float = NDArray[np.float64]
+
+
+class Found(NamedTuple):
+    """Keypoints of boxes.
+
+    Attributes
+    ----------
+    xy : (boxes, keypoints, 2) float, px
+        In pixels of the images that were given.
+    confidence : (boxes, keypoints) float
+    covariance : (boxes, keypoints, 2, 2) float, px2
+    """
+
+    xy: Float
+    confidence: Float
+    covariance: Float
+
+
+class Model(Protocol):
+    """What `detect` needs of a model.
+
+    `locate` gives for each image the boxes worth a look, (n, 4) px with at most `individuals` rows; `find`
+    gives the keypoints of one individual per box, where `boxes` and `images` have equal length.
+    """
+
+    skeleton: Skeleton
+    individuals: int
+
+    def locate(self, images: Sequence[Image]) -> list[Float]:
+        """Find the individuals."""
+        ...
+
+    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
+        """Find the keypoints of each box."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a network is built, fed and read; it travels in the header of the weights file.
+
+    Attributes
+    ----------
+    architecture : str
+        A name that `models2d.networks.build` knows.
+    options : dict
+        Its keyword arguments, besides the number of keypoints.
+    input_size : (int, int)
+        Width and height, px.
+    stride : int
+        Input pixels per heatmap cell.
+    sigma : float, cells
+        Of the Gaussians it was trained on.
+    decoding : str
+        A method of `heatmaps.decode`, or "offsets" for location refinement.
+    region : str
+        "frame": it looks at the whole frame. "crop": at the whole frame first, then closer at what it found.
+    margin : float
+        Around an individual, as a fraction of its larger side.
+    mean, deviation : (float, float, float)
+        Of red, green and blue between 0 and 1.
+    temperature : tuple of float
+        Per keypoint: what the heatmap's covariance is multiplied with to be that of the error.
+    """
+
+    architecture: str
+    options: dict[str, Any] = field(default_factory=dict)
+    input_size: tuple[int, int] = (256, 256)
+    stride: int = 4
+    sigma: float = 2.0
+    decoding: str = "dark"
+    region: str = "crop"
+    margin: float = 0.25
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    temperature: tuple[float, ...] = ()
+
+    @property
+    def grid(self) -> Grid:
+        """Where the heatmap's cells lie in the input."""
+        return Grid.centred(self.stride)
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Width and height of the heatmaps."""
+        return self.input_size[0] // self.stride, self.input_size[1] // self.stride
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the recipe as JSON-ready values."""
+        return asdict(self)
+
+    @classmethod
+    def from_table(cls, table: dict[str, Any]) -> "Recipe":
+        """Make a recipe from what `to_table` returned, lists turned back into tuples."""
+        fields: dict[str, Any] = {key: _as_tuples(value) for key, value in table.items()}
+        return cls(**fields)
+
+
+def _as_tuples(value: Any) -> Any:
+    """JSON has no tuples."""
+    if isinstance(value, list):
+        return tuple(_as_tuples(part) for part in value)
+    if isinstance(value, dict):
+        return {key: _as_tuples(part) for key, part in value.items()}
+    return value
+
+
+class PoseModel:
+    """A heatmap network for one individual per box.
+
+    Parameters
+    ----------
+    network : torch Module
+        Images to `HeatmapOutput`.
+    recipe : Recipe
+    skeleton : Skeleton
+    device : str, optional
+        "cpu" or "cuda"; by default the graphics card where there is one.
+    flip : bool
+        Also look at the mirror image and average the heatmaps.
+    batch : int
+        Images per pass through the network.
+    """
+
+    individuals = 1
+
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        skeleton: Skeleton,
+        *,
+        device: str | None = None,
+        flip: bool = False,
+        batch: int = 16,
+    ) -> None:
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.half = self.device.type == "cuda"
+        self.network = network.eval().to(self.device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.recipe, self.skeleton, self.flip, self.batch = recipe, skeleton, flip, batch
+        self._mean = torch.tensor(recipe.mean, device=self.device).view(1, 3, 1, 1) * 255
+        self._deviation = torch.tensor(recipe.deviation, device=self.device).view(1, 3, 1, 1) * 255
+
+    def with_temperature(self, temperature: Float) -> "PoseModel":
+        """Return the same model with other covariance temperatures, (keypoints,)."""
+        recipe = replace(self.recipe, temperature=tuple(float(value) for value in temperature))
+        return PoseModel(
+            self.network,
+            recipe,
+            self.skeleton,
+            device=str(self.device),
+            flip=self.flip,
+            batch=self.batch,
+        )
+
+    def locate(self, images: Sequence[Image]) -> list[Float]:
+        """Find the individual in each image.
+
+        Parameters
+        ----------
+        images : sequence of (height, width, 3) uint8
+
+        Returns
+        -------
+        boxes : list of (n, 4) float, px
+            One box per image, or none where nothing was found.
+        """
+        whole = [frame_box((image.shape[1], image.shape[0]), self.recipe.input_size) for image in images]
+        if self.recipe.region == "frame":
+            return [box[None] for box in whole]
+        rough = self.find(images, whole)
+        return [self._box(xy, sure) for xy, sure in zip(rough.xy, rough.confidence, strict=True)]
+
+    def _box(self, xy: Float, confidence: Float) -> Float:
+        """Box around what the rough look found, unless it found hardly anything."""
+        sure = confidence >= max(0.15, 0.4 * float(np.max(confidence)))
+        if sure.sum() < min(2, len(sure)):
+            return np.zeros((0, 4))
+        return box_around(np.where(sure[:, None], xy, np.nan), self.recipe.input_size, self.recipe.margin)[
+            None
+        ]
+
+    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
+        """Find the keypoints of one individual per box.
+
+        Parameters
+        ----------
+        images : sequence of (height, width, 3) uint8
+        boxes : sequence of (4,) float, px
+            One for each image.
+
+        Returns
+        -------
+        found : Found
+        """
+        cuts = [cut(image, box, self.recipe.input_size) for image, box in zip(images, boxes, strict=True)]
+        keypoints = len(self.skeleton.keypoints)
+        if not cuts:
+            return Found(
+                np.zeros((0, keypoints, 2)), np.zeros((0, keypoints)), np.zeros((0, keypoints, 2, 2))
+            )
+        peaks = self.peaks(np.stack([patch for patch, _ in cuts]))
+        maps = np.stack([image_from_input for _, image_from_input in cuts])
+        scale, shift = maps[:, None, 0], maps[:, None, 1]
+        per_cell = scale * np.array(self.recipe.grid.scale)
+        temperature = np.array(self.recipe.temperature or np.ones(keypoints))[:, None, None]
+        return Found(
+            xy=self.recipe.grid.to_input(peaks.xy) * scale + shift,
+            confidence=np.asarray(peaks.confidence, dtype=np.float64),
+            covariance=peaks.covariance * temperature * per_cell[..., :, None] * per_cell[..., None, :],
+        )
+
+    def peaks(self, patches: Image) -> Peaks:
+        """Run the network and read its heatmaps.
+
+        Parameters
+        ----------
+        patches : (batch, height, width, 3) uint8
+            Blue, green, red.
+
+        Returns
+        -------
+        peaks : Peaks
+        """
+        parts = [
+            self._read(self.answer(patches[first : first + self.batch]))
+            for first in range(0, len(patches), self.batch)
+        ]
+        xy, confidence, covariance = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("xy", "confidence", "covariance")
+        )
+        return Peaks(xy=xy, confidence=confidence, covariance=covariance)
+
+    def _read(self, output: HeatmapOutput) -> Peaks:
+        refined = self.recipe.decoding == "offsets" and output.offsets is not None
+        return decode(
+            output.heatmaps.float().cpu().numpy(),
+            method="dark" if self.recipe.decoding == "offsets" else self.recipe.decoding,
+            sigma=self.recipe.sigma,
+            offsets=output.offsets.float().cpu().numpy() if refined and output.offsets is not None else None,
+        )
+
+    @torch.inference_mode()
+    def answer(self, patches: Image) -> HeatmapOutput:
+        """Run the network on patches, with the mirror image's answer averaged in where asked for.
+
+        Parameters
+        ----------
+        patches : (batch, height, width, 3) uint8
+
+        Returns
+        -------
+        output : HeatmapOutput
+        """
+        images = self.prepared(torch.from_numpy(np.ascontiguousarray(patches)).to(self.device))
+        with torch.autocast(self.device.type, dtype=torch.float16, enabled=self.half):
+            output: HeatmapOutput = self.network(images)
+            return self._with_mirror(output, images) if self.flip else output
+
+    def prepared(self, patches: Tensor) -> Tensor:
+        """Turn uint8 BGR patches (batch, height, width, 3) into a normalised (batch, 3, height, width)."""
+        images = patches.flip(3).permute(0, 3, 1, 2).to(torch.float32)
+        return ((images - self._mean) / self._deviation).contiguous(memory_format=torch.channels_last)
+
+    def _with_mirror(self, output: HeatmapOutput, images: Tensor) -> HeatmapOutput:
+        other: HeatmapOutput = self.network(images.flip(3))
+        mirror = torch.as_tensor(np.array(self.skeleton.mirror), device=images.device)
+        heatmaps = (output.heatmaps + other.heatmaps.flip(3)[:, mirror]) / 2
+        if output.offsets is None or other.offsets is None:
+            return HeatmapOutput(heatmaps=heatmaps)
+        back = other.offsets.flip(4)[:, mirror] * torch.tensor([-1.0, 1.0], device=images.device).view(
+            2, 1, 1
+        )
+        return HeatmapOutput(heatmaps=heatmaps, offsets=(output.offsets + back) / 2)

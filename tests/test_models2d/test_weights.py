@@ -1,0 +1,76 @@
+"""Weights files come back as the model that was saved, or with a word why not."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from models2d.errors import ModelError
+from models2d.networks.registry import build
+from models2d.pose_model import PoseModel, Recipe
+from models2d.skeleton import Skeleton
+from models2d.weights import load_model, save_model
+
+face = Skeleton.from_names("face", ["nose", "left_ear", "right_ear"], [("nose", "left_ear")])
+recipe = Recipe(
+    architecture="unet",
+    options={"widths": (8, 16, 24)},
+    input_size=(64, 48),
+    decoding="offsets",
+    temperature=(1.0, 2.0, 3.0),
+)
+
+
+def model(**changes):
+    torch.manual_seed(0)
+    return PoseModel(build("unet", 3, widths=(8, 16, 24)), recipe, face, device="cpu", **changes)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_saved_model_answers_as_before(tmp_path, half):
+    saved = model()
+    save_model(saved, tmp_path / "face.safetensors", half=half)
+    loaded = load_model(tmp_path / "face.safetensors", device="cpu")
+    assert loaded.recipe == recipe
+    assert loaded.skeleton.keypoints == face.keypoints
+    assert loaded.skeleton.mirror.tolist() == [0, 2, 1]
+    assert loaded.skeleton.bone_names == [("nose", "left_ear")]
+    patches = np.random.default_rng(0).integers(0, 255, (2, 48, 64, 3), dtype=np.uint8)
+    before, after = (m.answer(patches).heatmaps.numpy() for m in (saved, loaded))
+    np.testing.assert_allclose(after, before, atol=2e-2 * np.abs(before).max() if half else 1e-6)
+    assert [file.name for file in tmp_path.iterdir()] == ["face.safetensors"]
+
+
+def test_the_mirror_image_of_a_symmetric_face_gives_the_mirrored_answer():
+    both = model(flip=True)
+    patch = np.random.default_rng(0).integers(0, 255, (1, 48, 64, 3), dtype=np.uint8)
+    straight, mirrored = both.peaks(patch), both.peaks(np.ascontiguousarray(patch[:, :, ::-1]))
+    swapped = mirrored.xy[0, [0, 2, 1]]
+    np.testing.assert_allclose(straight.xy[0, :, 0], 15 - swapped[:, 0], atol=1e-3)
+    np.testing.assert_allclose(straight.xy[0, :, 1], swapped[:, 1], atol=1e-3)
+
+
+def test_files_that_are_no_model_say_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no model 'nobody'; shipped are"):
+        load_model("nobody")
+    (tmp_path / "damaged.safetensors").write_bytes(b"12345678901234567890")
+    with pytest.raises(ModelError, match=r"damaged\.safetensors is not a safetensors file"):
+        load_model(tmp_path / "damaged.safetensors")
+    save_file({"a": torch.zeros(2)}, tmp_path / "plain.safetensors")
+    with pytest.raises(ModelError, match="no recipe in its header"):
+        load_model(tmp_path / "plain.safetensors")
+
+
+def test_a_checkpoint_of_another_shape_names_what_does_not_fit(tmp_path):
+    wrong = model()
+    wrong.network = build("unet", 3, widths=(8, 16, 32))
+    save_model(wrong, tmp_path / "wrong.safetensors")
+    with pytest.raises(ModelError, match=r"does not fit the network: down\.1\.0\.0\.weight is \(32, 16"):
+        load_model(tmp_path / "wrong.safetensors")
+
+
+def test_unknown_networks_and_options_are_refused():
+    with pytest.raises(ModelError, match="no network called 'transformer'; there are"):
+        build("transformer", 3)
+    with pytest.raises(ModelError, match=r"network unet: .*unexpected keyword argument 'depth'"):
+        build("unet", 3, depth=4)
