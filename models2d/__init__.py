@@ -4,17 +4,24 @@ from importlib import import_module
 from typing import Any
 
 _home = {
+    "Augmentation": "augmentation",
     "Detections2D": "detections",
     "LabelledFrame": "labels",
     "Labels": "labels",
     "ModelError": "errors",
+    "Recipe": "pose_model",
     "Skeleton": "skeleton",
     "Tracks2D": "detections",
+    "TrainingOptions": "training",
+    "detect": "inference",
     "extract_images": "label_files.images",
     "labels_from": "label_files.images",
+    "load_model": "weights",
     "read_detections": "readers.joining",
     "read_labels": "label_files.choosing",
     "read_tracks": "readers.joining",
+    "save_model": "weights",
+    "train": "training",
     "write_detections": "readers.writing",
     "write_labels": "label_files.choosing",
 }

@@ -1,0 +1,276 @@
+"""Detect keypoints in a recording: decoding, cutting and network overlap; interrupted, it goes on."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.recording import Recording
+from models2d.detections import Detections2D
+from models2d.ensemble import Ensemble
+from models2d.linking import linked
+from models2d.pose_model import Model
+
+Image = NDArray[np.uint8]
+Float = NDArray[np.float64]
+Progress = Callable[..., Iterable[Any]]
+
+
+class _Block(NamedTuple):
+    """What was found in some frames: (frames, views, slots, keypoints, ...)."""
+
+    xy: Float
+    confidence: Float
+    covariance: Float
+
+
+def detect(
+    recording: Recording,
+    model: Model | Sequence[Model],
+    *,
+    boxes: Float | None = None,
+    locate_every: int = 1,
+    least_confidence: float = 0.1,
+    fps: float | None = None,
+    block: int = 8,
+    workers: int = 2,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Detections2D:
+    """Find keypoints in every view and frame of a recording.
+
+    Parameters
+    ----------
+    recording : Recording
+    model : Model, or sequence of Model
+        As `load_model` returns; several are averaged, and their disagreement widens the covariance.
+    boxes : (frames, views, slots, 4) float, px, optional
+        Where to look: left, top, right, bottom; NaN where there is nobody. By default the model looks itself.
+    locate_every : int
+        Look for the individual in every so many frames, and between them along the line (single animals
+        only).
+    least_confidence : float
+        What is less sure is taken as not found.
+    fps : float, Hz, optional
+        Of recordings that do not say, such as image folders.
+    block : int
+        Frames that are processed together.
+    workers : int
+        Blocks that are in work at the same time.
+    folder : path, optional
+        Keep finished blocks here, and take up what an interrupted run left.
+    progress : callable, optional
+        Wraps the blocks as tqdm does.
+
+    Returns
+    -------
+    detections : Detections2D
+        As many slots as `boxes` or the model has individuals.
+
+    Raises
+    ------
+    ShapeError
+        If `boxes` do not have the recording's frames and views.
+    ValueError
+        If neither the recording nor the caller states the frame rate, or `folder` is of another run.
+    """
+    whole = model if not isinstance(model, Sequence) else Ensemble(model)
+    fps = _rate(recording, fps)
+    frames, views = len(recording), len(recording.names)
+    if boxes is not None:
+        boxes = np.asarray(boxes, dtype=np.float64)
+        if boxes.ndim != 4 or boxes.shape[:2] != (frames, views) or boxes.shape[3] != 4:
+            raise ValueError(
+                f"boxes: expected ({frames}, {views}, slots, 4) for this recording, got {boxes.shape}"
+            )
+    work = _Work(whole, boxes, locate_every, whole.individuals if boxes is None else boxes.shape[2])
+    kept = None if folder is None else _KeptBlocks(Path(folder), recording, whole, block)
+    starts: Iterable[int] = range(0, frames, block)
+    parts: Iterable[_Block] = _all_blocks(recording, work, kept, block, workers)
+    if progress is not None:
+        parts = progress(parts, desc="detect", total=len(range(0, frames, block)))
+    done = dict(zip(starts, parts, strict=True))
+    return _together(recording, whole, done, least_confidence, fps)
+
+
+class _Work:
+    """What is done with a block of frames."""
+
+    def __init__(self, model: Model, boxes: Float | None, locate_every: int, slots: int) -> None:
+        self.model, self.boxes, self.locate_every, self.slots = model, boxes, locate_every, slots
+
+    def __call__(self, start: int, frames: list[tuple[Image | None, ...]]) -> _Block:
+        """Find keypoints in the frames from number `start` on."""
+        views = len(frames[0])
+        boxes = self._where(start, frames)
+        keypoints = len(self.model.skeleton.keypoints)
+        shape = (len(frames), views, self.slots, keypoints)
+        result = _Block(np.full((*shape, 2), np.nan), np.full(shape, np.nan), np.full((*shape, 2, 2), np.nan))
+        where = np.argwhere(np.isfinite(boxes).all(axis=-1))
+        where = np.array([at for at in where if frames[at[0]][at[1]] is not None], dtype=int).reshape(-1, 3)
+        if len(where):
+            images = [frames[frame][view] for frame, view, _ in where]
+            found = self.model.find(
+                [image for image in images if image is not None], list(boxes[tuple(where.T)])
+            )
+            result.xy[tuple(where.T)] = found.xy
+            result.confidence[tuple(where.T)] = found.confidence
+            result.covariance[tuple(where.T)] = found.covariance
+        return result
+
+    def _where(self, start: int, frames: list[tuple[Image | None, ...]]) -> Float:
+        """Boxes (frames, views, slots, 4) of a block."""
+        if self.boxes is not None:
+            return self.boxes[start : start + len(frames)]
+        views = len(frames[0])
+        boxes = np.full((len(frames), views, self.slots, 4), np.nan)
+        every = self.locate_every if self.slots == 1 else 1
+        looked = sorted({*range(0, len(frames), every), len(frames) - 1})
+        self._look(frames, boxes, [(frame, view) for frame in looked for view in range(views)])
+        if every > 1:
+            between = [frame for frame in range(len(frames)) if frame not in looked]
+            _fill_between(boxes, looked, between)
+            lost = [(f, v) for f in between for v in range(views) if not np.isfinite(boxes[f, v]).all()]
+            self._look(frames, boxes, lost)
+        return boxes
+
+    def _look(
+        self, frames: list[tuple[Image | None, ...]], boxes: Float, places: list[tuple[int, int]]
+    ) -> None:
+        seen = [(f, v, image) for f, v in places if (image := frames[f][v]) is not None]
+        for (frame, view, _), found in zip(
+            seen, self.model.locate([image for *_, image in seen]), strict=True
+        ):
+            count = min(len(found), self.slots)
+            boxes[frame, view, :count] = found[:count]
+
+
+def _fill_between(boxes: Float, looked: list[int], between: list[int]) -> None:
+    """Move boxes along the line between the frames that were looked at; NaN at either end stays NaN."""
+    for frame in between:
+        after = next(number for number in looked if number > frame)
+        before = max(number for number in looked if number < frame)
+        part = (frame - before) / (after - before)
+        boxes[frame] = (1 - part) * boxes[before] + part * boxes[after]
+
+
+def _all_blocks(
+    recording: Recording, work: _Work, kept: "_KeptBlocks | None", block: int, workers: int
+) -> Iterator[_Block]:
+    """Go through the recording in blocks, a few at a time in threads: OpenCV and torch let others run."""
+    first = 0 if kept is None else kept.finished()
+    for number in range(first):
+        yield kept.load(number)  # type: ignore[union-attr]
+    rest = recording if first == 0 else recording.select(slice(first * block, None))
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: list[tuple[int, Future[_Block]]] = []
+        try:
+            for number, frames in enumerate(_grouped(rest, block), start=first):
+                waiting.append((number, pool.submit(work, number * block, frames)))
+                if len(waiting) > workers:
+                    yield _finished(waiting.pop(0), kept)
+            while waiting:
+                yield _finished(waiting.pop(0), kept)
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _finished(job: tuple[int, Future[_Block]], kept: "_KeptBlocks | None") -> _Block:
+    number, future = job
+    result = future.result()
+    if kept is not None:
+        kept.save(number, result)
+    return result
+
+
+def _grouped(recording: Recording, block: int) -> Iterator[list[tuple[Image | None, ...]]]:
+    group: list[tuple[Image | None, ...]] = []
+    for images in recording:
+        group.append(images)
+        if len(group) == block:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+class _KeptBlocks:
+    """Finished blocks on disk, one file each, written in order."""
+
+    def __init__(self, folder: Path, recording: Recording, model: Model, block: int) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        about = {
+            "frames": len(recording),
+            "views": list(recording.names),
+            "paths": [str(path) for path in recording.paths],
+            "keypoints": list(model.skeleton.keypoints),
+            "block": block,
+        }
+        file = folder / "about.json"
+        if file.is_file() and json.loads(file.read_text()) != about:
+            raise ValueError(
+                f"{folder} holds detections of another recording or model; choose another folder"
+            )
+        file.write_text(json.dumps(about, indent=1))
+
+    def finished(self) -> int:
+        """Count the blocks that are there, without gaps."""
+        number = 0
+        while self._file(number).is_file():
+            number += 1
+        return number
+
+    def load(self, number: int) -> _Block:
+        """Read a block."""
+        with np.load(self._file(number), allow_pickle=False) as file:
+            return _Block(file["xy"], file["confidence"], file["covariance"])
+
+    def save(self, number: int, block: _Block) -> None:
+        """Write a block, atomically."""
+        temporary = self.folder / f"part_{number:06d}.tmp.npz"
+        np.savez(temporary, **block._asdict())
+        os.replace(temporary, self._file(number))
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"block_{number:06d}.npz"
+
+
+def _together(
+    recording: Recording, model: Model, blocks: dict[int, _Block], least: float, fps: float
+) -> Detections2D:
+    parts = list(blocks.values())
+    xy = np.concatenate([part.xy for part in parts])
+    confidence = np.concatenate([part.confidence for part in parts])
+    covariance = np.concatenate([part.covariance for part in parts])
+    with np.errstate(invalid="ignore"):
+        found = confidence >= least
+    xy[~found], confidence[~found], covariance[~found] = np.nan, np.nan, np.nan
+    if xy.shape[2] > 1:
+        order = linked(xy)
+        xy, confidence, covariance = (
+            np.take_along_axis(values, order.reshape(*order.shape, *[1] * (values.ndim - 3)), axis=2)
+            for values in (xy, confidence, covariance)
+        )
+    return Detections2D(
+        xy=xy,
+        confidence=np.clip(confidence, 0, 1),
+        covariance=covariance,
+        views=recording.names,
+        skeleton=model.skeleton,
+        fps=fps,
+        times=recording.times,
+    )
+
+
+def _rate(recording: Recording, fps: float | None) -> float:
+    rate = recording.fps if fps is None else fps
+    if not (np.isfinite(rate) and rate > 0):
+        raise ValueError(f"the recording does not say how many frames per second it has ({rate}); give fps=")
+    return float(rate)

@@ -1,0 +1,167 @@
+"""A recording goes in, detections in image pixels of every view come out; interruption costs nothing."""
+
+import cv2
+import numpy as np
+import pytest
+
+from calibration.recording import Recording
+from models2d.ensemble import Ensemble
+from models2d.inference import detect
+from models2d.linking import linked
+from models2d.pose_model import Found
+from models2d.skeleton import Skeleton
+
+size = (96, 72)
+spot = Skeleton.from_names("spot", ["middle"])
+
+
+class SpotFinder:
+    """Finds the brightest place in each box; stands in for a network."""
+
+    skeleton = spot
+    individuals = 1
+
+    def __init__(self, off=0.0, fail_after=None):
+        self.off, self.fail_after, self.seen, self.located = off, fail_after, 0, 0
+
+    def locate(self, images):
+        self.located += len(images)
+        places = [np.unravel_index(image[..., 1].argmax(), image.shape[:2]) for image in images]
+        return [
+            np.array([[x - 20, y - 20, x + 20, y + 20]]) if image[y, x, 1] > 128 else np.zeros((0, 4))
+            for image, (y, x) in zip(images, places, strict=True)
+        ]
+
+    def find(self, images, boxes):
+        self.seen += len(images)
+        if self.fail_after is not None and self.seen > self.fail_after:
+            raise KeyboardInterrupt
+        xy = np.empty((len(images), 1, 2))
+        for number, (image, box) in enumerate(zip(images, boxes, strict=True)):
+            left, top, right, bottom = np.clip(box, 0, 200).astype(int)
+            weight = np.maximum(image[top:bottom, left:right, 1].astype(float) - 128, 0)
+            y, x = np.mgrid[: weight.shape[0], : weight.shape[1]]
+            total = max(weight.sum(), 1e-9)
+            xy[number, 0] = (weight * x).sum() / total + left, (weight * y).sum() / total + top
+        covariance = np.tile(np.eye(2), (len(images), 1, 1, 1))
+        return Found(xy + self.off, np.full((len(images), 1), 0.9), covariance)
+
+
+def path_of(view, frames):
+    t = np.arange(frames)[:, None]
+    return np.array([30.0, 30.0]) + t * ([2.0, 0.5] if view == 0 else [1.0, 1.0])
+
+
+@pytest.fixture
+def recording(tmp_path):
+    paths = {}
+    for view, name in enumerate(["left", "right"]):
+        paths[name] = tmp_path / f"{name}.avi"
+        video = cv2.VideoWriter(str(paths[name]), cv2.VideoWriter.fourcc(*"MJPG"), 30, size)
+        for frame, xy in enumerate(path_of(view, 21)):
+            image = np.zeros((size[1], size[0], 3), dtype=np.uint8)
+            if not (view == 1 and frame == 7):
+                cv2.circle(
+                    image, np.round(xy * 16).astype(int).tolist(), 5 * 16, (255,) * 3, -1, cv2.LINE_AA, 4
+                )
+            video.write(image)
+        video.release()
+    return Recording.open(paths)
+
+
+def test_every_view_and_frame_is_found(recording):
+    detections = detect(recording, SpotFinder(), block=4)
+    assert detections.shape == (21, 2, 1, 1)
+    assert detections.views == ("left", "right")
+    assert detections.fps == pytest.approx(30)
+    assert np.isnan(detections.xy[7, 1]).all()  # the spot is not there
+    seen = np.isfinite(detections.xy[:, :, 0, 0, 0])
+    assert seen.sum() == 41
+    for view in range(2):
+        found = detections.xy[seen[:, view], view, 0, 0]
+        np.testing.assert_allclose(found, path_of(view, 21)[seen[:, view]], atol=0.3)
+
+
+def test_blocks_and_workers_change_nothing(recording):
+    one, other = (
+        detect(recording, SpotFinder(), block=block, workers=workers) for block, workers in ((21, 1), (2, 3))
+    )
+    np.testing.assert_array_equal(one.xy, other.xy)
+
+
+def test_boxes_between_located_frames_follow_the_motion(recording):
+    model = SpotFinder()
+    detections = detect(recording, model, locate_every=4, block=9, workers=1)
+    assert model.located < 25  # of 42 images
+    np.testing.assert_allclose(detections.xy[:, 0, 0, 0], path_of(0, 21), atol=0.3)
+
+
+def test_given_boxes_are_looked_at_and_no_others(recording):
+    boxes = np.full((21, 2, 1, 4), np.nan)
+    boxes[3, 0, 0] = [0, 0, 90, 70]
+    model = SpotFinder()
+    detections = detect(recording, model, boxes=boxes)
+    assert model.seen == 1
+    assert np.isfinite(detections.xy).sum() == 2
+    with pytest.raises(ValueError, match=r"boxes: expected \(21, 2, slots, 4\)"):
+        detect(recording, model, boxes=boxes[:5])
+
+
+def test_an_interrupted_run_goes_on(recording, tmp_path):
+    whole = detect(recording, SpotFinder(), block=3)
+    with pytest.raises(KeyboardInterrupt):
+        detect(recording, SpotFinder(fail_after=20), block=3, folder=tmp_path / "kept", workers=1)
+    left = len(list((tmp_path / "kept").glob("block_*.npz")))
+    assert left > 0
+    model = SpotFinder()
+    resumed = detect(recording, model, block=3, folder=tmp_path / "kept")
+    assert model.seen < 41
+    np.testing.assert_array_equal(resumed.xy, whole.xy)
+    np.testing.assert_array_equal(resumed.covariance, whole.covariance)
+    with pytest.raises(ValueError, match="of another recording or model"):
+        detect(recording, model, block=4, folder=tmp_path / "kept")
+
+
+def test_what_is_unsure_is_missing(recording):
+    detections = detect(recording, SpotFinder(), least_confidence=0.95)
+    assert np.isnan(detections.xy).all()
+
+
+def test_an_ensemble_averages_and_its_disagreement_widens_the_covariance(recording):
+    detections = detect(recording, [SpotFinder(off=-2.0), SpotFinder(off=2.0)])
+    single = detect(recording, SpotFinder())
+    np.testing.assert_allclose(detections.xy, single.xy, atol=1e-9)
+    # Mean of the two covariances, plus a scatter of 2 px in x and y together.
+    np.testing.assert_allclose(detections.covariance[0, 0, 0, 0], [[5, 4], [4, 5]])
+    other = SpotFinder()
+    other.skeleton = Skeleton.from_names("other", ["edge"])
+    with pytest.raises(ValueError, match="an ensemble needs the same"):
+        Ensemble([SpotFinder(), other])
+    with pytest.raises(ValueError, match="at least one"):
+        Ensemble([])
+
+
+def test_image_folders_need_a_frame_rate(tmp_path):
+    for view in ("a", "b"):
+        (tmp_path / view).mkdir()
+        for frame in range(2):
+            cv2.imwrite(str(tmp_path / view / f"{frame}.png"), np.zeros((72, 96, 3), np.uint8))
+    images = Recording.open({view: tmp_path / view for view in ("a", "b")})
+    with pytest.raises(ValueError, match="give fps="):
+        detect(images, SpotFinder())
+    assert detect(images, SpotFinder(), fps=10).fps == 10
+
+
+def test_individuals_keep_their_slot_through_crossings_of_the_order():
+    random = np.random.default_rng(0)
+    t = np.arange(60)[:, None, None]
+    truth = np.stack([[0, 0] + t * [1.0, 0.3], [80, 10] - t * [1.0, 0.1], [40, 90] + 0 * t * [1.0, 1.0]], 1)
+    truth = truth + random.normal(0, 3, (1, 3, 5, 2))
+    shuffle = np.stack([random.permutation(3) for _ in range(60)])
+    xy = np.take_along_axis(truth, shuffle[:, :, None, None], axis=1)
+    xy[20:25, 1] = np.nan
+    order = linked(xy[:, None])[:, 0]
+    for slot in range(3):
+        who = shuffle[np.arange(60), order[:, slot]]
+        seen = np.isfinite(xy[np.arange(60), order[:, slot], 0, 0])
+        assert len(set(who[seen])) == 1
