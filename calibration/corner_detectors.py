@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.board import Board
 from calibration.board_pattern import charuco_board
+from calibration.corner_refinement import refine_corners
 
 Float = NDArray[np.float64]
 Gray = NDArray[np.uint8]
@@ -51,7 +52,8 @@ def detect_corners(image: NDArray[np.uint8], board: Board) -> Float:
 def _charuco_corners(gray: Gray, board: Board) -> Float:
     detector = cv2.aruco.CharucoDetector(charuco_board(board))
     corners, ids, _, _ = detector.detectBoard(gray)
-    return _placed(corners, ids, len(board.corners))
+    rough = _placed(corners, ids, len(board.corners))
+    return refine_corners(gray, rough, board)
 
 
 def _placed(corners: Any, ids: Any, count: int) -> Float:
