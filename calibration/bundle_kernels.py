@@ -13,7 +13,10 @@ world_from_board (from the left). Unknowns of a corner: its offset in the board.
 import numpy as np
 from numba import njit
 
-from calibration.compiled import FISHEYE, distort
+from calibration.compiled import FISHEYE, distort, distort_fisheye, distort_pinhole
+
+ANGLE = 2
+"""Value of `model` for an angle polynomial with OpenCV's other terms (see `lens_conversion`)."""
 
 LENS = 16
 POSE = 22
@@ -23,17 +26,37 @@ BEHIND = 1e6
 
 
 @njit(cache=True, error_model="numpy")
+def bend(x, y, k, model, spare):
+    """Distort one normalised point; `spare` is (2, 12) of working space."""
+    if model != ANGLE:
+        return distort(x, y, k, model)
+    spare[:] = 0.0
+    spare[0, 0], spare[0, 1], spare[0, 2], spare[0, 3] = k[0], k[1], k[4], k[5]
+    spare[1, 2], spare[1, 3] = k[2], k[3]
+    spare[1, 8:] = k[8:]
+    u, v, u_x, u_y, v_x, v_y = distort_fisheye(x, y, spare[0])
+    a, b, a_x, a_y, b_x, b_y = distort_pinhole(x, y, spare[1])
+    return u + a - x, v + b - y, u_x + a_x - 1.0, u_y + a_y, v_x + b_x, v_y + b_y - 1.0
+
+
+@njit(cache=True, error_model="numpy")
 def _lens_derivatives(x, y, k, model, out):
     """Fill d(u, v)/dk, (2, 12), of the lens model at the normalised point x, y."""
     r2 = x * x + y * y
     out[:] = 0.0
-    if model == FISHEYE:
+    if model != 0:
         r = np.sqrt(r2 + 1e-20)
         theta = np.arctan(r)
         power = theta / r
         for i in range(4):
             power *= theta * theta
-            out[0, i], out[1, i] = x * power, y * power
+            column = i if model == FISHEYE or i < 2 else i + 2
+            out[0, column], out[1, column] = x * power, y * power
+        if model == ANGLE:
+            out[0, 2], out[1, 2] = 2 * x * y, r2 + 2 * y * y
+            out[0, 3], out[1, 3] = r2 + 2 * x * x, 2 * x * y
+            out[0, 8], out[0, 9] = r2, r2 * r2
+            out[1, 10], out[1, 11] = r2, r2 * r2
         return
     r4, r6 = r2 * r2, r2 * r2 * r2
     bottom = 1.0 / (1.0 + r2 * (k[5] + r2 * (k[6] + r2 * k[7])))
@@ -106,16 +129,21 @@ def weigh(e2, c2):
 @njit(cache=True, error_model="numpy", nogil=True)
 def errors(groups, start, corner, xy, lens, model, Rc, tc, Rb, tb, board, twist, delay, out):
     """Fill observed minus predicted, (observations, 2) px; NaN behind a camera."""
+    spare = np.zeros((2, 12))
     for g in range(len(groups)):
         f, v = groups[g]
         R1, t1 = _carried(Rb[f], tb[f], twist[f], delay[f, v])
         R, t = Rc[v] @ R1, Rc[v] @ t1 + tc[v]
+        k = lens[v, 4:]
         for n in range(start[g], start[g + 1]):
-            X = R @ board[corner[n]] + t
-            if X[2] <= 1e-9:
-                out[n] = np.nan
+            b0, b1, b2 = board[corner[n], 0], board[corner[n], 1], board[corner[n], 2]
+            X0 = R[0, 0] * b0 + R[0, 1] * b1 + R[0, 2] * b2 + t[0]
+            X1 = R[1, 0] * b0 + R[1, 1] * b1 + R[1, 2] * b2 + t[1]
+            X2 = R[2, 0] * b0 + R[2, 1] * b1 + R[2, 2] * b2 + t[2]
+            if X2 <= 1e-9:
+                out[n, 0], out[n, 1] = np.nan, np.nan
                 continue
-            a, b, _, _, _, _ = distort(X[0] / X[2], X[1] / X[2], lens[v, 4:], model[v])
+            a, b, _, _, _, _ = bend(X0 / X2, X1 / X2, k, model[v], spare)
             out[n, 0] = xy[n, 0] - (lens[v, 0] * a + lens[v, 2])
             out[n, 1] = xy[n, 1] - (lens[v, 1] * b + lens[v, 3])
 
@@ -177,7 +205,7 @@ def normal_equations(
     """
     views = len(lens)
     J = np.zeros((2, POSE))
-    dk = np.zeros((2, 12))
+    dk, spare = np.zeros((2, 12)), np.zeros((2, 12))
     A = np.zeros((POSE, POSE))
     b = np.zeros(POSE)
     S = np.zeros((POSE, 3 * len(board)))
@@ -193,12 +221,15 @@ def normal_equations(
         used = 4 if model[v] == FISHEYE else 12
         for n in range(start[q], start[q + 1]):
             j = corner[n]
-            X = R @ board[j] + t
-            if X[2] <= 1e-9:
+            b0, b1, b2 = board[j, 0], board[j, 1], board[j, 2]
+            X0 = R[0, 0] * b0 + R[0, 1] * b1 + R[0, 2] * b2 + t[0]
+            X1 = R[1, 0] * b0 + R[1, 1] * b1 + R[1, 2] * b2 + t[1]
+            X2 = R[2, 0] * b0 + R[2, 1] * b1 + R[2, 2] * b2 + t[2]
+            if X2 <= 1e-9:
                 continue
-            iz = 1.0 / X[2]
-            x, y = X[0] * iz, X[1] * iz
-            u, w_, u_x, u_y, v_x, v_y = distort(x, y, k, model[v])
+            iz = 1.0 / X2
+            x, y = X0 * iz, X1 * iz
+            u, w_, u_x, u_y, v_x, v_y = bend(x, y, k, model[v], spare)
             fx, fy = lens[v, 0], lens[v, 1]
             rx, ry = xy[n, 0] - (fx * u + lens[v, 2]), xy[n, 1] - (fy * w_ + lens[v, 3])
             e2 = rx * rx + ry * ry
@@ -213,12 +244,12 @@ def normal_equations(
             p00, p01 = fx * u_x * iz, fx * u_y * iz
             p10, p11 = fy * v_x * iz, fy * v_y * iz
             p02, p12 = -(p00 * x + p01 * y), -(p10 * x + p11 * y)
-            J[0, 16] = p02 * X[1] - p01 * X[2]
-            J[0, 17] = p00 * X[2] - p02 * X[0]
-            J[0, 18] = p01 * X[0] - p00 * X[1]
-            J[1, 16] = p12 * X[1] - p11 * X[2]
-            J[1, 17] = p10 * X[2] - p12 * X[0]
-            J[1, 18] = p11 * X[0] - p10 * X[1]
+            J[0, 16] = p02 * X1 - p01 * X2
+            J[0, 17] = p00 * X2 - p02 * X0
+            J[0, 18] = p01 * X0 - p00 * X1
+            J[1, 16] = p12 * X1 - p11 * X2
+            J[1, 17] = p10 * X2 - p12 * X0
+            J[1, 18] = p11 * X0 - p10 * X1
             J[0, 19], J[0, 20], J[0, 21] = p00, p01, p02
             J[1, 19], J[1, 20], J[1, 21] = p10, p11, p12
             for i in range(POSE):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from calibration.bundle_kernels import PER_VIEW
-from calibration.bundle_problem import Unknowns
+from calibration.bundle_problem import MODELS, Unknowns
 
 Float = NDArray[np.float64]
 
@@ -21,21 +21,26 @@ STAGES = {
     "radial": (0, 1, 4, 5),
     "pinhole4": (0, 1, 2, 3, 4, 5, 6, 7),
     "pinhole5": (0, 1, 2, 3, 4, 5, 6, 7, 8),
-    "pinhole8": (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11),
-    "pinhole12": tuple(range(16)),
-    "fisheye_start": (0, 1, 4, 5),
+    "pinhole8": (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
+    "pinhole12": (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15),
     "fisheye": (0, 1, 2, 3, 4, 5, 6, 7),
 }
-"""Columns of a lens that are free in each stage; the last four are the lens models one can ask for."""
+"""Columns of a lens that are free in each stage; from "pinhole4" on they are the lens models one can ask for.
 
-ONE_FOCAL = ("focal", "start", "radial", "fisheye_start")
+"pinhole8" and "pinhole12" are fitted as angle polynomials (see `lens_conversion`)."""
+
+ONE_FOCAL = ("focal", "start", "radial")
 """Stages with square pixels: fx and fy are one unknown."""
+
+FAMILY = {"pinhole4": 0, "pinhole5": 0, "pinhole8": 2, "pinhole12": 2, "fisheye": 1}
+"""Number of the model in `bundle_problem.MODELS` that each lens is fitted as."""
 
 COEFFICIENTS = {"pinhole4": 4, "pinhole5": 5, "pinhole8": 8, "pinhole12": 12, "fisheye": 4}
 
 PRIOR_SIGMA = {
     "pinhole": (0.5, 0.5, 0.01, 0.01, 0.5, 0.5, 0.5, 0.5, 0.01, 0.01, 0.01, 0.01),
-    "fisheye": (0.5, 0.5, 0.5, 0.5, 1, 1, 1, 1, 1, 1, 1, 1),
+    "fisheye": (0.3, 0.1, 0.03, 0.01, 1, 1, 1, 1, 1, 1, 1, 1),
+    "angle": (0.3, 0.1, 0.01, 0.01, 0.03, 0.01, 1, 1, 0.01, 0.01, 0.01, 0.01),
 }
 """Standard deviation of each lens coefficient over the lenses of the world, around zero."""
 
@@ -44,6 +49,13 @@ CENTER_SIGMA = 0.05
 
 ASPECT_SIGMA = 0.01
 """Standard deviation of fx / fy around one."""
+
+
+OFFSET_SIGMA = 3e-5
+"""Standard deviation, m, of a printed corner's place in the plane of its board."""
+
+OUT_OF_PLANE = 10.0
+"""How many times farther a corner may stand out of the plane: paper bends, ink does not wander."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -104,7 +116,7 @@ class Choice:
     shape : "rigid", "warp" or "free"
         How far the board may differ from its nominal shape.
     offset_sigma : float, m
-        Standard deviation of a corner's offset.
+        Standard deviation of a corner's offset in the plane of the board.
     time : bool
         Whether each view but the first has a time offset.
     """
@@ -113,7 +125,7 @@ class Choice:
     lens_of: tuple[int, ...]
     place: bool = True
     shape: str = "rigid"
-    offset_sigma: float = 1e-4
+    offset_sigma: float = OFFSET_SIGMA
     time: bool = False
 
 
@@ -157,7 +169,7 @@ def _add_lens(
             columns.add(view, i, f"{first}:{LENS_NAMES[i]}", source=True)
     if first != view or stage == "none":
         return
-    model = "fisheye" if unknowns.model[view] else "pinhole"
+    model = MODELS[unknowns.model[view]]
     for i in STAGES[stage]:
         if i >= 4:
             columns.prior(f"{first}:{LENS_NAMES[i]}", 0.0, PRIOR_SIGMA[model][i - 4])
@@ -237,7 +249,7 @@ def board_prior(nominal: Float, choice: Choice) -> Float:
     if choice.shape == "rigid":
         return np.zeros((0, 0))
     if choice.shape == "warp":
-        return np.eye(2) / (10 * choice.offset_sigma) ** 2
+        return np.eye(2) / (OUT_OF_PLANE * choice.offset_sigma) ** 2
     X = nominal - nominal.mean(axis=0)
     moves = np.zeros((7, len(X), 3))
     for i in range(3):
@@ -245,4 +257,5 @@ def board_prior(nominal: Float, choice: Choice) -> Float:
         moves[3 + i] = np.cross(np.eye(3)[i], X)
     moves[6] = X
     basis = np.linalg.svd(moves.reshape(7, -1), full_matrices=False)[2]
-    return (np.eye(nominal.size) + 1e6 * basis.T @ basis) / choice.offset_sigma**2
+    apart = np.tile([1.0, 1.0, 1 / OUT_OF_PLANE**2], len(X))
+    return (np.diag(apart) + 1e6 * basis.T @ basis) / choice.offset_sigma**2

@@ -9,13 +9,14 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from calibration import projection
 from calibration.bundle_kernels import LENS
 from calibration.camera import Camera, Intrinsics
+from calibration.lens_conversion import to_rational
 from calibration.rig import Rig
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
-MODELS = ("pinhole", "fisheye")
-"""Lens models by the number that kernels know them by."""
+MODELS = ("pinhole", "fisheye", "angle")
+"""Lens models by the number that kernels know them by; the last one is written as "pinhole"."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -110,13 +111,8 @@ class Unknowns:
         """Give the cameras their names."""
         cameras = []
         for view, name in enumerate(names):
-            fx, fy, cx, cy = self.lens[view, :4]
-            intrinsics = Intrinsics(
-                size=(int(sizes[view][0]), int(sizes[view][1])),
-                K=np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
-                distortion=self.lens[view, 4 : 4 + coefficients[view]],
-                model=MODELS[self.model[view]],
-            )
+            size = (int(sizes[view][0]), int(sizes[view][1]))
+            intrinsics = row_lens(self.lens[view], int(self.model[view]), size, coefficients[view])
             place = RigidTransform.from_components(self.tc[view], Rotation.from_matrix(self.Rc[view]))
             cameras.append(Camera(name=name, intrinsics=intrinsics, cam_from_world=place))
         return Rig(cameras=tuple(cameras))
@@ -131,14 +127,28 @@ def lens_row(intrinsics: Intrinsics) -> Float:
     return row
 
 
+def row_lens(row: Float, model: int, size: tuple[int, int], coefficients: int) -> Intrinsics:
+    """Read the 16 numbers that kernels take; an angle polynomial becomes OpenCV's rational model."""
+    name = MODELS[model]
+    if name == "angle":
+        row, name = to_rational(row, size)[0], "pinhole"
+    fx, fy, cx, cy = row[:4]
+    return Intrinsics(
+        size=size,
+        K=np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
+        distortion=row[4 : 4 + coefficients],
+        model=name,
+    )
+
+
 def start_unknowns(
-    intrinsics: tuple[Intrinsics, ...], *, Rc: Float, tc: Float, Rb: Float, tb: Float, board: Float
+    lens: Float, model: Int, *, Rc: Float, tc: Float, Rb: Float, tb: Float, board: Float
 ) -> Unknowns:
     """Put first estimates together; the board stands still and the views are synchronous."""
-    frames, views = len(Rb), len(intrinsics)
+    frames, views = len(Rb), len(lens)
     return Unknowns(
-        lens=np.array([lens_row(lens) for lens in intrinsics]),
-        model=np.array([MODELS.index(lens.model) for lens in intrinsics], dtype=np.int64),
+        lens=np.array(lens, dtype=np.float64),
+        model=np.array(model, dtype=np.int64),
         Rc=np.array(Rc, dtype=np.float64),
         tc=np.array(tc, dtype=np.float64),
         Rb=np.array(Rb, dtype=np.float64),

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from calibration.board_poses import board_poses
 from calibration.bundle import Solution, noise, refine, residuals
-from calibration.bundle_parameters import COEFFICIENTS, Choice, free_unknowns
-from calibration.bundle_problem import Corners, Unknowns, start_unknowns
+from calibration.bundle_parameters import COEFFICIENTS, FAMILY, Choice, free_unknowns
+from calibration.bundle_problem import MODELS, Corners, Unknowns, lens_row, start_unknowns
 from calibration.camera import Intrinsics
 from calibration.coverage import with_coverage
 from calibration.errors import CalibrationError
@@ -26,8 +26,8 @@ from calibration.view_graph import check_connected, view_graph
 
 Float = NDArray[np.float64]
 
-LOSS = 2.5
-"""Scale of Cauchy's loss in multiples of the noise: 95% of least squares' efficiency on clean data."""
+LOSS = 3.0
+"""Scale of Cauchy's loss in multiples of the noise: 97% of least squares' efficiency on clean data."""
 
 REJECTED_BEYOND = 8.0
 """A corner this many noise widths off has lost nearly all its weight and counts as rejected."""
@@ -57,7 +57,7 @@ class Fit:
 def calibrate(
     observations: BoardObservations,
     *,
-    lens: str | Mapping[str, str] = "pinhole5",
+    lens: str | Mapping[str, str] = "pinhole8",
     intrinsics: Mapping[str, Intrinsics] | None = None,
     shared: Sequence[Sequence[str]] = (),
     board_shape: str = "free",
@@ -125,7 +125,7 @@ def _lens_stages(
     for name, model in wanted.items():
         if model not in COEFFICIENTS:
             raise ValueError(f"lens of {name}: expected one of {', '.join(COEFFICIENTS)}, got {model!r}")
-    return tuple("none" if name in known else wanted.get(name, "pinhole5") for name in names)
+    return tuple("none" if name in known else wanted.get(name, "pinhole8") for name in names)
 
 
 def _sharing(names: tuple[str, ...], shared: Sequence[Sequence[str]]) -> tuple[int, ...]:
@@ -154,14 +154,18 @@ def first_unknowns(
         Frames in which the board has a pose.
     """
     xy, board = observations.xy, observations.board.corners
-    lenses = []
+    rows, lenses, models = [], [], []
     for view, (name, stage) in enumerate(zip(observations.names, stages, strict=True)):
         if name in known:
             lenses.append(known[name])
+            rows.append(lens_row(known[name]))
+            models.append(MODELS.index(known[name].model))
             continue
         size = (int(observations.sizes[view, 0]), int(observations.sizes[view, 1]))
-        family = ("fisheye",) if stage == "fisheye" else ("pinhole",)
-        lenses.append(first_lens(xy[:, view], board, size, focal=focal, models=family).intrinsics)
+        first = first_lens(xy[:, view], board, size, focal=focal, model=FAMILY[stage])
+        lenses.append(first.intrinsics)
+        rows.append(first.row)
+        models.append(first.model)
     poses = [board_poses(xy[:, view], board, lens) for view, lens in enumerate(lenses)]
     Rc, tc = first_places(poses)
     if not np.isfinite(tc).all():
@@ -172,7 +176,9 @@ def first_unknowns(
         )
     Rb, tb = first_board_poses(xy, board, poses, lenses=tuple(lenses), Rc=Rc, tc=tc)
     frames = np.flatnonzero(np.isfinite(tb[:, 0]))
-    unknowns = start_unknowns(tuple(lenses), Rc=Rc, tc=tc, Rb=Rb[frames], tb=tb[frames], board=board)
+    unknowns = start_unknowns(
+        np.array(rows), np.array(models), Rc=Rc, tc=tc, Rb=Rb[frames], tb=tb[frames], board=board
+    )
     return unknowns, frames
 
 
@@ -183,7 +189,9 @@ def staged(
     for stage in ("none", "radial", "final"):
         stages = tuple(_stage(stage, final) for final in choice.stages)
         shape = choice.shape if stage == "final" else "rigid"
-        solution = settle(corners, unknowns, replace(choice, stages=stages, shape=shape), sizes, nominal)
+        rounds, tolerance = (12, 1e-6) if stage == "final" else (3, 1e-3)
+        now = replace(choice, stages=stages, shape=shape)
+        solution = settle(corners, unknowns, now, sizes, nominal, rounds=rounds, tolerance=tolerance)
         unknowns = solution.unknowns
     return solution
 
@@ -191,8 +199,6 @@ def staged(
 def _stage(stage: str, final: str) -> str:
     if final == "none" or stage == "final":
         return final
-    if stage == "radial" and final == "fisheye":
-        return "fisheye_start"
     return stage
 
 
@@ -204,6 +210,7 @@ def settle(
     nominal: Float,
     *,
     rounds: int = 12,
+    tolerance: float = 1e-6,
 ) -> Solution:
     """Alternate refinement and noise estimate until the noise stands still."""
     views = len(unknowns.lens)
@@ -211,7 +218,7 @@ def settle(
     before = 0.0
     for count in range(rounds):
         free = free_unknowns(choice, unknowns, sizes, nominal)
-        solution = refine(corners, unknowns, free, sigma, loss=LOSS)
+        solution = refine(corners, unknowns, free, sigma, loss=LOSS, tolerance=tolerance)
         before = before if count else solution.cost_before
         unknowns = solution.unknowns
         found = noise(corners, residuals(corners, unknowns), views)

@@ -5,15 +5,15 @@ local minima, so it is started from focal lengths over the whole range of real l
 families, and the start that explains the corners best is kept.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.board_poses import board_poses
+from calibration.board_poses import BoardPoses, board_poses
 from calibration.bundle import noise, refine, residuals
 from calibration.bundle_parameters import Choice, free_unknowns
-from calibration.bundle_problem import Corners, start_unknowns
+from calibration.bundle_problem import MODELS, Corners, lens_row, row_lens, start_unknowns
 from calibration.camera import Intrinsics
 
 Float = NDArray[np.float64]
@@ -21,7 +21,7 @@ Float = NDArray[np.float64]
 FOCALS = (0.35, 0.55, 0.8, 1.1, 1.6, 2.6, 5.0, 12.0)
 """Focal lengths tried, in multiples of the longer side of the image."""
 
-MOST_FRAMES = 24
+MOST_FRAMES = 16
 """As many board views settle a first lens; more would only take time."""
 
 
@@ -31,22 +31,28 @@ class FirstLens:
 
     Attributes
     ----------
-    intrinsics : Intrinsics
+    row : (16,) float
+        fx fy cx cy and 12 coefficients.
+    model : int
+        Index into `bundle_problem.MODELS`.
+    size : (2,) int, px
     error : float, px
-        Median reprojection error.
+        Median reprojection error; infinite for a mere guess.
     """
 
-    intrinsics: Intrinsics
+    row: Float
+    model: int
+    size: tuple[int, int]
     error: float
+
+    @property
+    def intrinsics(self) -> Intrinsics:
+        """The lens in a form that can be used."""
+        return row_lens(self.row, self.model, self.size, 4 if MODELS[self.model] == "fisheye" else 8)
 
 
 def first_lens(
-    xy: Float,
-    board: Float,
-    size: tuple[int, int],
-    *,
-    focal: float | None = None,
-    models: tuple[str, ...] = ("pinhole", "fisheye"),
+    xy: Float, board: Float, size: tuple[int, int], *, model: int, focal: float | None = None
 ) -> FirstLens:
     """Estimate the focal length and the radial distortion of one view.
 
@@ -56,10 +62,10 @@ def first_lens(
         NaN where a corner was not found.
     board : (corners, 3) float, m, board
     size : (2,) int, px
+    model : int
+        Index into `bundle_problem.MODELS`.
     focal : float, px, or None
         A further start; the others are tried as well.
-    models : tuple of str
-        Lens families to try.
 
     Returns
     -------
@@ -67,20 +73,23 @@ def first_lens(
         A plain guess (focal length = longer side) with an infinite error where no board view is usable.
     """
     xy = xy[_telling(xy)]
-    starts = [scale * max(size) for scale in FOCALS] + ([focal] if focal else [])
-    best = FirstLens(intrinsics=Intrinsics.from_focal(size, float(max(size))), error=np.inf)
+    best = FirstLens(row=_plain(size, float(max(size))), model=model, size=size, error=np.inf)
     trials = []
-    for start in starts:
-        guess = Intrinsics.from_focal(size, start)
-        poses = board_poses(xy, board, guess)
-        if np.isfinite(poses.error[:, 0]).any():
-            trials.append((float(np.median(poses.error[np.isfinite(poses.error[:, 0]), 0])), start))
-    for _, start in sorted(trials)[:4]:
-        for model in models:
-            lens = _fit(xy, board, size, start, model)
-            if lens is not None and lens.error < best.error * (0.98 if model == "fisheye" else 1):
-                best = lens
+    for start in [scale * max(size) for scale in FOCALS] + ([focal] if focal else []):
+        guess = FirstLens(row=_plain(size, start), model=model, size=size, error=np.inf)
+        poses = board_poses(xy, board, guess.intrinsics)
+        usable = np.isfinite(poses.error[:, 0])
+        if usable.any():
+            trials.append((float(np.median(poses.error[usable, 0])), start, guess, poses))
+    for _, _, guess, poses in sorted(trials, key=lambda trial: trial[:2])[:3]:
+        lens = _fit(xy, board, guess, poses)
+        if lens is not None and lens.error < best.error:
+            best = lens
     return best
+
+
+def _plain(size: tuple[int, int], focal: float) -> Float:
+    return lens_row(Intrinsics.from_focal(size, focal))
 
 
 def _telling(xy: Float) -> NDArray[np.int64]:
@@ -91,41 +100,25 @@ def _telling(xy: Float) -> NDArray[np.int64]:
     return good[picks]
 
 
-def _fit(xy: Float, board: Float, size: tuple[int, int], focal: float, model: str) -> FirstLens | None:
-    guess = Intrinsics(
-        size=size,
-        K=Intrinsics.from_focal(size, focal).K,
-        distortion=np.zeros(5 if model == "pinhole" else 4),
-        model=model,
-    )
-    poses = board_poses(xy, board, guess)
+def _fit(xy: Float, board: Float, guess: FirstLens, poses: BoardPoses) -> FirstLens | None:
+    """Refine one start; None where it runs off to a focal length that no lens has."""
     usable = np.isfinite(poses.error[:, 0])
-    if not usable.any():
-        return None
     corners = Corners.from_array(xy[usable][:, None])
     unknowns = start_unknowns(
-        (guess,),
+        guess.row[None],
+        np.array([guess.model]),
         Rc=np.eye(3)[None],
         tc=np.zeros((1, 3)),
         Rb=poses.R[usable, 0],
         tb=poses.t[usable, 0],
         board=board,
     )
-    sizes = np.array([size])
-    for stage in ("start", "radial") if model == "pinhole" else ("fisheye_start", "fisheye_start"):
-        free = free_unknowns(Choice(stages=(stage,), lens_of=(0,)), unknowns, sizes, board)
-        for _ in range(3):
+    for stage in ("start", "radial"):
+        free = free_unknowns(Choice(stages=(stage,), lens_of=(0,)), unknowns, np.array([guess.size]), board)
+        for _ in range(2):
             sigma = noise(corners, residuals(corners, unknowns), 1)
-            unknowns = refine(corners, unknowns, free, sigma, iterations=6, tolerance=1e-4).unknowns
-            if not 0.1 * max(size) < unknowns.lens[0, 0] < 100 * max(size):
+            unknowns = refine(corners, unknowns, free, sigma, iterations=6, tolerance=1e-3).unknowns
+            if not 0.1 * max(guess.size) < unknowns.lens[0, 0] < 100 * max(guess.size):
                 return None
     error = np.nanmedian(np.linalg.norm(residuals(corners, unknowns), axis=1))
-    lens = Intrinsics(
-        size=size,
-        K=np.array(
-            [[unknowns.lens[0, 0], 0, guess.K[0, 2]], [0, unknowns.lens[0, 0], guess.K[1, 2]], [0, 0, 1]]
-        ),
-        distortion=unknowns.lens[0, 4 : 4 + len(guess.distortion)],
-        model=model,
-    )
-    return FirstLens(intrinsics=lens, error=float(error))
+    return replace(guess, row=unknowns.lens[0], error=float(error))
