@@ -6,12 +6,16 @@ from typing import Any
 _home = {
     "ProjectError": "errors",
     "SolveReport": "solve_report",
+    "SolvedPoints": "points",
     "Status": "trajectories",
     "Trajectories3D": "trajectories",
     "TriangulationError": "errors",
     "figure": "figures",
     "read": "export.formats",
     "smooth": "smoothing",
+    "solve_candidates": "points",
+    "solve_points": "points",
+    "triangulate_points": "points",
     "write": "export.formats",
 }
 """Every public name and the module it lives in, which is imported when the name is first used."""
