@@ -12,9 +12,11 @@ _home = {
     "TriangulationError": "errors",
     "figure": "figures",
     "read": "export.formats",
+    "reconstruct": "reconstruction",
     "smooth": "smoothing",
     "solve_candidates": "points",
     "solve_points": "points",
+    "status_counts": "reconstruction",
     "triangulate_points": "points",
     "write": "export.formats",
 }
