@@ -273,14 +273,17 @@ def normal_equations(
         for i in range(POSE):
             for m in range(i):
                 A[m, i] = A[i, m]
-        _spread(q, f, v, groups, start, corner, Rc, tc, twist, A, b, S, H, g, W, V, h, with_board, views)
+        _spread(q, f, v, start, corner, Rc, tc, twist, delay, A, b, S, H, g, W, V, h, with_board, views)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _spread(q, f, v, groups, start, corner, Rc, tc, twist, A, b, S, H, g, W, V, h, with_board, views):
+def _spread(q, f, v, start, corner, Rc, tc, twist, delay, A, b, S, H, g, W, V, h, with_board, views):
     """Carry a group's sums over to the time offset and the board's pose and add them up."""
     adjoint = _adjoint(Rc[v], tc[v])
     motion = adjoint @ twist[f]
+    if delay[f, v] != 0.0:  # the board's pose changes before it is carried on
+        moved_R, moved_t = _carried(np.eye(3), np.zeros(3), twist[f], delay[f, v])
+        adjoint = adjoint @ _adjoint(moved_R, moved_t)
     T = np.zeros((POSE, 7))  # camera unknowns -> time offset, board pose
     T[16:22, 0] = motion
     T[16:22, 1:] = adjoint

@@ -13,7 +13,7 @@ board = Board.charuco(columns=6, rows=5, square=0.05, marker=0.03, dictionary="4
 stages = ("pinhole5", "pinhole12", "fisheye")
 
 
-@pytest.mark.parametrize("focal", [450.0, 760.0, 2000.0, 30000.0])
+@pytest.mark.parametrize("focal", [760.0, 1100.0, 2000.0, 30000.0])
 @pytest.mark.parametrize(
     "k", [(-0.04, 0.01, 0.005, -0.003), (1 / 3, 2 / 15, 0.054, 0.022), (0.1, -0.05, 0.02, -0.01)]
 )
