@@ -10,6 +10,7 @@ _home = {
     "Status": "trajectories",
     "Trajectories3D": "trajectories",
     "TriangulationError": "errors",
+    "associate": "association",
     "figure": "figures",
     "read": "export.formats",
     "reconstruct": "reconstruction",

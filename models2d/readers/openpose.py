@@ -8,6 +8,7 @@ nothing is shifted.
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ def _people(file: Path) -> list[tuple[int, Float]]:
                 np.asarray(person["pose_keypoints_2d"], dtype=np.float64).reshape(-1, 3),
             )
             for person in people
-            if person["pose_keypoints_2d"]
+            if person and person["pose_keypoints_2d"]
         ]
     except (json.JSONDecodeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{file}: not an OpenPose frame: {error!s}") from error
@@ -138,18 +139,27 @@ def _named(folder: Path, values: Float, skeleton: Skeleton | None) -> Skeleton:
 
 
 def _head_first(folder: Path, values: Float) -> bool:
-    """Tell BODY_25B, whose first five keypoints are the face, from BODY_25, where they reach a wrist."""
-    xy = np.where(values[..., 2:] > 0, values[..., :2], np.nan)
-    full = np.isfinite(xy[..., :5, 0]).sum(axis=-1) >= 4
-    full &= np.isfinite(xy[..., 0]).sum(axis=-1) >= 15
-    people = xy[full]
-    if len(people):
-        whole = np.linalg.norm(np.nanmax(people, axis=1) - np.nanmin(people, axis=1), axis=-1)
-        first = np.linalg.norm(np.nanmax(people[:, :5], axis=1) - np.nanmin(people[:, :5], axis=1), axis=-1)
-        share = float(np.median(first / np.maximum(whole, 1e-9)))
-        if share > 0.3 or 0 < share < 0.2:
-            return share < 0.2
-    raise ValueError(
-        f"{folder}: 25 keypoints are BODY_25 or BODY_25B, and the poses do not tell which; "
-        'give skeleton="body25" or "body25b"'
-    )
+    """Tell BODY_25B from BODY_25, which number the same body differently.
+
+    The first five keypoints are the face in BODY_25B and reach from the nose to a wrist in BODY_25; numbers
+    15 and 16 are the ankles, close to the feet, or the eyes, far from them.
+    """
+    xy = np.where(values[..., 2:] > 0, values[..., :2], np.nan).reshape(-1, 25, 2)
+    xy = xy[np.isfinite(xy[..., 0]).sum(axis=-1) >= 10]
+    size = np.linalg.norm(_reduced(np.nanmax, xy) - _reduced(np.nanmin, xy), axis=-1)
+    face = xy[:, :5][(np.isfinite(xy[:, :5, 0]).sum(axis=-1) >= 4) & (size > 0)]
+    sizes = size[(np.isfinite(xy[:, :5, 0]).sum(axis=-1) >= 4) & (size > 0)]
+    spread = np.linalg.norm(_reduced(np.nanmax, face) - _reduced(np.nanmin, face), axis=-1) / sizes
+    legs = np.isfinite(xy[:, 15:17, 0]).all(axis=-1) & np.isfinite(xy[:, 19:, 0]).all(axis=-1) & (size > 0)
+    drop = np.linalg.norm(xy[legs, 15:17].mean(axis=1) - xy[legs, 19:].mean(axis=1), axis=-1) / size[legs]
+    votes = {bool(np.median(cue) < limit) for cue, limit in ((spread, 0.22), (drop, 0.35)) if len(cue)}
+    if len(votes) != 1:
+        raise ValueError(
+            f"{folder}: 25 keypoints are BODY_25 or BODY_25B, and the poses do not tell which; "
+            'give skeleton="body25" or "body25b"'
+        )
+    return votes.pop()
+
+
+def _reduced(reduce: Callable[..., Float], xy: Float) -> Float:
+    return reduce(xy, axis=1) if len(xy) else np.zeros((0, 2))

@@ -1,0 +1,275 @@
+"""Detections as rays in the world: how well two views, or a 3D pose and a view, agree."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibration.rig import Rig
+from models2d.detections import Detections2D
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Rays:
+    """Detections without lens and with a standard deviation each, and the cameras that saw them.
+
+    Attributes
+    ----------
+    xy : (frames, views, slots, keypoints, 2) float, normalised, cam
+    sigma : (frames, views, slots, keypoints) float, normalised
+    weight : (frames, views, slots, keypoints) float
+        The confidence; 0 where nothing was found.
+    size : (frames, views, slots) float, normalised
+        Diagonal of the box around the pose.
+    R : (views, 3, 3) float
+    t : (views, 3) float, m
+    """
+
+    xy: Float
+    sigma: Float
+    weight: Float
+    size: Float
+    R: Float
+    t: Float
+
+    @property
+    def centers(self) -> Float:
+        """Centres of projection, (views, 3) m, world."""
+        return -np.einsum("vji,vj->vi", self.R, self.t)
+
+
+def rays_of(detections: Detections2D, rig: Rig, pixel_sigma: ArrayLike | None) -> Rays:
+    """Undistort detections and give each a standard deviation.
+
+    Parameters
+    ----------
+    detections : Detections2D
+    rig : Rig
+        Its cameras in the order of the detections' views.
+    pixel_sigma : float or (keypoints,) float, px, or None
+        None: 3% of the diagonal of the pose's box, and at least 5 px, for the error of a detector grows with
+        the person's size in the image.
+
+    Returns
+    -------
+    rays : Rays
+    """
+    xy = np.moveaxis(rig.undistort(np.moveaxis(detections.xy, 1, 3)), 3, 1)
+    found = np.isfinite(xy[..., 0])
+    focal = np.array(
+        [np.sqrt(camera.intrinsics.K[0, 0] * camera.intrinsics.K[1, 1]) for camera in rig.cameras]
+    )
+    size = _diagonal(xy, found)
+    if pixel_sigma is None:
+        typical = np.array([_median(size[:, view]) for view in range(len(rig))])
+        scale = 0.03 * np.maximum(size, 0.5 * typical[:, None])
+        sigma = np.maximum(scale, 5.0 / focal[:, None])[..., None] * np.ones(found.shape)
+    else:
+        sigma = np.asarray(pixel_sigma, dtype=np.float64) / focal[:, None, None] * np.ones(found.shape)
+    if detections.covariance is not None:
+        stated = np.sqrt(np.trace(detections.covariance, axis1=-2, axis2=-1) / 2) / focal[:, None, None]
+        sigma = np.fmax(sigma, stated)
+    return Rays(
+        xy=np.where(found[..., None], xy, 0.0),
+        sigma=sigma,
+        weight=np.where(found, np.nan_to_num(detections.confidence), 0.0),
+        size=size,
+        R=np.array([camera.R for camera in rig.cameras]),
+        t=np.array([camera.t for camera in rig.cameras]),
+    )
+
+
+def _diagonal(xy: Float, found: NDArray[np.bool_]) -> Float:
+    low = np.where(found[..., None], xy, np.inf).min(axis=-2)
+    high = np.where(found[..., None], xy, -np.inf).max(axis=-2)
+    some = np.asarray(found.any(axis=-1))
+    return np.asarray(
+        np.where(some, np.linalg.norm(np.where(some[..., None], high - low, 0.0), axis=-1), 0.0)
+    )
+
+
+def _median(values: Float) -> float:
+    positive = values[values > 0]
+    return float(np.median(positive)) if len(positive) else 0.0
+
+
+def essential(R: Float, t: Float) -> Float:
+    """Compute the essential matrices between all views.
+
+    Parameters
+    ----------
+    R : (views, 3, 3) float
+    t : (views, 3) float, m
+
+    Returns
+    -------
+    E : (views, views, 3, 3) float
+        x_b' E[a, b] x_a = 0 (Hartley and Zisserman, Multiple View Geometry, eq. 9.12).
+    """
+    R_ab = np.einsum("bij,akj->abik", R, R)
+    t_ab = t[None, :] - np.einsum("abij,aj->abi", R_ab, t)
+    cross = np.zeros((*t_ab.shape, 3))
+    cross[..., 0, 1], cross[..., 0, 2], cross[..., 1, 2] = -t_ab[..., 2], t_ab[..., 1], -t_ab[..., 0]
+    cross -= np.swapaxes(cross, -1, -2)
+    return cross @ R_ab
+
+
+def epipolar(rays: Rays, frames: Int, first: tuple[Int, Int], second: tuple[Int, Int], cap: float) -> Float:
+    """Measure how far pairs of poses in two views are from lying on each other's epipolar lines.
+
+    Parameters
+    ----------
+    rays : Rays
+    frames : (n,) int
+    first, second : (view, slot) of (pairs,) int each
+    cap : float
+        Squared distances are cut here, in variances.
+
+    Returns
+    -------
+    cost : (n, pairs) float
+        Weighted mean over the common keypoints of the squared Sampson distance over its variance (Hartley and
+        Zisserman, eq. 11.9); infinite where fewer than three keypoints (or all, if there are fewer) are
+        common.
+    """
+    a, b = (rays.xy[frames[:, None], view, slot] for view, slot in (first, second))
+    sa, sb = (rays.sigma[frames[:, None], view, slot] for view, slot in (first, second))
+    weight = np.sqrt(
+        rays.weight[frames[:, None], first[0], first[1]] * rays.weight[frames[:, None], second[0], second[1]]
+    )
+    E = essential(rays.R, rays.t)[first[0], second[0]]
+    lb = np.einsum("pij,fpkj->fpki", E[..., :2], a) + E[:, None, :, 2]
+    la = np.einsum("pji,fpkj->fpki", E[:, :2, :2], b) + E[:, None, 2, :2]
+    off = np.einsum("fpki,fpki->fpk", lb[..., :2], b) + lb[..., 2]
+    variance = (sa**2) * (la**2).sum(axis=-1) + (sb**2) * (lb[..., :2] ** 2).sum(axis=-1)
+    squared = np.minimum(off**2 / np.maximum(variance, 1e-300), cap)
+    total = weight.sum(axis=-1)
+    enough = (weight > 0).sum(axis=-1) >= min(3, weight.shape[-1])
+    cost = (weight * squared).sum(axis=-1) / np.maximum(total, 1e-12)
+    return np.asarray(np.where(enough, cost, np.inf))
+
+
+def midpoints(rays: Rays, frames: Int, first: tuple[Int, Int], second: tuple[Int, Int]) -> Float:
+    """Triangulate pairs of detections: the middle of the shortest line between their rays.
+
+    Parameters
+    ----------
+    rays : Rays
+    frames : (pairs,) int
+    first, second : (view, slot) of (pairs,) int each
+
+    Returns
+    -------
+    xyz : (pairs, keypoints, 3) float, m, world
+        NaN where a detection lacks the keypoint, or behind a camera.
+    """
+    one, two = (
+        np.einsum("pji,pkj->pki", rays.R[view][:, :2], rays.xy[frames, view, slot]) + rays.R[view][:, None, 2]
+        for view, slot in (first, second)
+    )
+    base = (rays.centers[second[0]] - rays.centers[first[0]])[:, None]
+    aa, bb, ab = (one * one).sum(axis=-1), (two * two).sum(axis=-1), (one * two).sum(axis=-1)
+    a, b = (one * base).sum(axis=-1), (two * base).sum(axis=-1)
+    scale = np.maximum(aa * bb - ab * ab, 1e-12)
+    near, far = (a * bb - b * ab) / scale, (a * ab - b * aa) / scale
+    good = (near > 0) & (far > 0)
+    good &= (rays.weight[frames, first[0], first[1]] > 0) & (rays.weight[frames, second[0], second[1]] > 0)
+    middle = 0.5 * (near[..., None] * one + far[..., None] * two + base) + rays.centers[first[0]][:, None]
+    return np.where(good[..., None], middle, np.nan)
+
+
+def closest(rays: Rays, frames: Int, members: Int) -> tuple[Float, Float]:
+    """Find the points closest to the rays of groups of detections.
+
+    Parameters
+    ----------
+    rays : Rays
+    frames : (groups,) int
+    members : (groups, views) int
+        Slot of each view; -1 where the group has none.
+
+    Returns
+    -------
+    xyz : (groups, keypoints, 3) float, m, world
+        NaN with fewer than two rays, or behind a camera that sees it.
+    weight : (groups, keypoints) float
+        Number of rays that each point rests on.
+
+    Notes
+    -----
+    Minimises the weighted sum of squared distances to the rays, w = (confidence / depth)^2; the depths come
+    from a first solution with equal ones.
+    """
+    views = np.arange(members.shape[1])
+    slots = np.maximum(members, 0)
+    xy = rays.xy[frames[:, None], views, slots]
+    weight = rays.weight[frames[:, None], views, slots] * (members >= 0)[..., None]
+    toward = np.concatenate([xy, np.ones((*xy.shape[:-1], 1))], axis=-1)
+    toward /= np.linalg.norm(toward, axis=-1, keepdims=True)
+    toward = np.einsum("vji,gvkj->gvki", rays.R, toward)
+    away = np.eye(3) - toward[..., :, None] * toward[..., None, :]
+    pulled = np.einsum("gvkij,vj->gvki", away, rays.centers)
+    strength = (weight > 0).astype(np.float64)
+    count = strength.sum(axis=1)
+    for _ in range(2):
+        A = np.einsum("gvk,gvkij->gkij", strength, away) + 1e-12 * np.eye(3)
+        b = np.einsum("gvk,gvki->gki", strength, pulled)
+        xyz = np.linalg.solve(A, b[..., None])[..., 0]
+        depth = np.einsum("gvki,gvki->gvk", toward, xyz[:, None] - rays.centers[:, None])
+        strength = (weight / np.maximum(depth, 1e-6)) ** 2
+    behind = ((weight > 0) & (depth <= 0)).any(axis=1)
+    xyz[(count < 2) | behind] = np.nan
+    return xyz, np.where(np.isfinite(xyz[..., 0]), count, 0.0)
+
+
+def distances(rays: Rays, frames: Int, xyz: Float, members: Int) -> Float:
+    """Measure how far the detections of groups lie from their 3D poses.
+
+    Parameters
+    ----------
+    rays : Rays
+    frames : (groups,) int
+    xyz : (groups, keypoints, 3) float, m, world
+    members : (groups, views) int
+        Slot of each view; -1 where the group has none.
+
+    Returns
+    -------
+    distances : (groups, views, keypoints) float
+        In standard deviations; NaN where there is no detection.
+    """
+    cam = np.einsum("vij,gkj->gvki", rays.R, xyz) + rays.t[:, None]
+    flat = cam[..., :2] / cam[..., 2:]
+    at = (frames[:, None], np.arange(members.shape[1]), np.maximum(members, 0))
+    away = np.linalg.norm(rays.xy[at] - flat, axis=-1) / rays.sigma[at]
+    return np.asarray(np.where((members >= 0)[..., None] & (rays.weight[at] > 0), away, np.nan))
+
+
+def support(rays: Rays, frames: Int, xyz: Float, reach: float) -> Float:
+    """Count the keypoints of every detection that a 3D pose explains.
+
+    Parameters
+    ----------
+    rays : Rays
+    frames : (poses,) int
+    xyz : (poses, keypoints, 3) float, m, world
+    reach : float
+        Distance at which a keypoint stops counting, in standard deviations.
+
+    Returns
+    -------
+    support : (poses, views, slots) float
+        Sum over keypoints of confidence times 1 - (distance / reach)^2 or 0; 0 for a detection of which the
+        pose explains less than half.
+    """
+    cam = np.einsum("vij,pkj->pvki", rays.R, np.nan_to_num(xyz)) + rays.t[:, None]
+    seen = (cam[..., 2] > 1e-9) & np.isfinite(xyz[:, None, :, 0])
+    flat = cam[..., :2] / np.where(seen, cam[..., 2], 1.0)[..., None]
+    away = ((rays.xy[frames] - flat[:, :, None]) ** 2).sum(axis=-1)
+    near = np.maximum(1.0 - away / (reach * rays.sigma[frames]) ** 2, 0.0)
+    weight = rays.weight[frames] * seen[:, :, None]
+    explained = (weight * near).sum(axis=-1)
+    return np.asarray(np.where(explained > weight.sum(axis=-1) / 2, explained, 0.0))
