@@ -273,12 +273,48 @@ def search_point(count, point, terms, view_of, P, limit, members, chosen):
     inliers : int
         Views in the consensus; 0 if no two views agree or two groups of equal size contradict each other.
     """
-    inliers, rival = _search(count, point, terms, view_of, P, limit, members, chosen)
+    inliers, rival = _leave_one_out(count, point, terms, view_of, P, limit, members, chosen)
+    if inliers == 0 or rival:
+        inliers, rival = _search(count, point, terms, view_of, P, limit, members, chosen)
     if not rival:
         return inliers
     wider = CLOSE_CALL * CLOSE_CALL * limit
     more, rival = _search(count, point, terms, view_of, P, wider, members, chosen)
     return more if more > inliers and not rival else 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _leave_one_out(count, point, terms, view_of, P, limit, members, chosen):
+    """Look for the one observation that all others speak against: the rule, and quickly found.
+
+    Only for a single candidate per view and at least four views. Returns as `_search`; 0 if there is none.
+    """
+    best, least, rival = 0, np.inf, False
+    if count < 4 or view_of[count - 1, 0] == view_of[0, 0]:
+        return best, rival
+    for m in range(1, count):
+        if view_of[m, 0] == view_of[m - 1, 0]:
+            return best, rival
+    for out in range(count):
+        for m in range(count):
+            members[m] = m != out
+        x, y, z = _solve(members, count, terms, view_of, P, 0.0, 0.0, 0.0, False)
+        inliers, cost = _score(x, y, z, count, point, view_of, P, 4.0 * limit, members)
+        if inliers < count - 1:
+            continue
+        for m in range(count):
+            members[m] = m != out
+        x, y, z = _solve(members, count, terms, view_of, P, x, y, z, True)
+        inliers, cost = _score(x, y, z, count, point, view_of, P, limit, members)
+        if inliers < count - 1:
+            continue
+        if best > 0 and inliers == best:
+            rival |= _contradicted(x, y, z, count, point, view_of, P, 4.0 * limit, chosen)
+        if inliers > best or cost < least:
+            rival &= inliers == best
+            best, least = inliers, cost
+            chosen[:count] = members[:count]
+    return best, rival
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -16,8 +16,11 @@ from triangulate.blocks import SUMS, VIEW, M, U, V, solve3
 ROUNDS = 25
 """Steps after which a point is left where it is; two or three are the rule."""
 
-SETTLED = 1e-10
-"""Predicted fall of the cost, in units of one observation's variance, below which a point has settled."""
+SETTLED = 1e-7
+"""Predicted fall of the cost, in units of one observation's variance, below which a step is the last.
+
+That step is taken: as Newton's steps square the error, it ends some 1e-7 standard deviations off the minimum.
+"""
 
 BEHIND = 1e300
 """Cost of an observation whose point is behind its camera."""
@@ -77,17 +80,20 @@ def sum_block(observed, on, rig, xyz, sums):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _step(sums, best, xyz, trial):
-    """Accept or refuse every trial point, propose the next, and count the points still moving."""
+    """Accept or refuse every trial point, propose the next, and count the points still moving.
+
+    The row of the damping is negative for a point that has settled; nothing moves it any more.
+    """
     moving = 0
     for i in range(LANES):
-        better = sums[9 * LANES + i] <= best[9 * LANES + i]
+        damping = best[SUMS * LANES + i]
+        settled = damping < 0.0
+        better = (sums[9 * LANES + i] <= best[9 * LANES + i]) & (not settled)
         for row in range(SUMS):
             best[row * LANES + i] = sums[row * LANES + i] if better else best[row * LANES + i]
         for row in range(3):
             xyz[row * LANES + i] = trial[row * LANES + i] if better else xyz[row * LANES + i]
-        damping = best[SUMS * LANES + i]
         damping = damping * 0.1 if better else max(damping * 10.0, 1e-3)
-        best[SUMS * LANES + i] = damping
         more = 1.0 + damping
         g0, g1, g2 = best[6 * LANES + i], best[7 * LANES + i], best[8 * LANES + i]
         d0, d1, d2 = solve3(
@@ -101,10 +107,17 @@ def _step(sums, best, xyz, trial):
             g1,
             g2,
         )
-        trial[i] = xyz[i] + d0
-        trial[LANES + i] = xyz[LANES + i] + d1
-        trial[2 * LANES + i] = xyz[2 * LANES + i] + d2
-        moving += 1 if (g0 * d0 + g1 * d1 + g2 * d2 > SETTLED) & (damping < 1e8) else 0
+        fall = g0 * d0 + g1 * d1 + g2 * d2
+        last = (fall <= SETTLED) & (damping < 1e-2)
+        stuck = (not fall >= 0.0) | (damping > 1e8)
+        stay = settled | stuck
+        trial[i] = xyz[i] if stay else xyz[i] + d0
+        trial[LANES + i] = xyz[LANES + i] if stay else xyz[LANES + i] + d1
+        trial[2 * LANES + i] = xyz[2 * LANES + i] if stay else xyz[2 * LANES + i] + d2
+        for row in range(3):
+            xyz[row * LANES + i] = trial[row * LANES + i] if last else xyz[row * LANES + i]
+        best[SUMS * LANES + i] = -1.0 if stay | last else damping
+        moving += 0 if stay | last else 1
     return moving
 
 

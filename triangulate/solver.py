@@ -28,6 +28,9 @@ OK, TWO_VIEWS, NARROW, NO_CONSENSUS, ONE_VIEW, UNSEEN = (
 
 LINEAR, REFINED, RANSAC = 0, 1, 2
 
+SURVEY = 8
+"""Rows of what `survey_block` finds."""
+
 RECOUNTS = 3
 """Times the consensus is counted again after a refit."""
 
@@ -117,6 +120,7 @@ def solve_range(
     lens_block, observed, on = np.empty(8 * LANES), np.empty(rows * VIEW), np.empty(rows * LANES)
     sums, best, inverse = np.empty(SUMS * LANES), np.empty((SUMS + 1) * LANES), np.empty(6 * LANES)
     point, trial, squared = np.empty(3 * LANES), np.empty(3 * LANES), np.empty(rows * LANES)
+    survey = np.empty(SURVEY * LANES)
     for first in range(start, stop, LANES):
         count = min(LANES, stop - first)
         load_block(xy, information, first, count, rig, lens_block, observed)
@@ -136,9 +140,12 @@ def solve_range(
         else:
             sum_block(observed, on, rig, point, best)
         invert_block(best, inverse)
+        survey_block(observed, on, rig, candidates, point, survey)
+        _judge_block(first, count, observed, rig, narrow, survey, inverse, on, status)
+        _store_block(first, count, rig.pivot, point, inverse, best, survey, status, xyz, covariance, error)
         for i in range(count):
-            status[first + i] = _judge(i, rows, candidates, observed, rig, narrow, point, inverse, on)
-            _store(i, first + i, rows, rig, point, inverse, best, on, status, xyz, covariance, inliers, error)
+            for row in range(rows):
+                inliers[first + i, row] = (on[row * LANES + i] > 0.0) & (error[first + i] >= 0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -165,16 +172,16 @@ def consensus_block(observed, rig, candidates, limit, squared, xyz, on):
     point, terms = np.empty((rows, FIELDS)), np.empty((rows, TERMS))
     view_of = np.empty((rows, 2), dtype=np.int64)
     members, chosen = np.zeros(rows, dtype=np.bool_), np.zeros(rows, dtype=np.bool_)
+    seen, worst = np.zeros(LANES), np.zeros(LANES)
     residual_block(observed, rig, xyz, squared)
+    for row in range(rows):
+        for i in range(LANES):
+            there = on[row * LANES + i] > 0.0
+            seen[i] += 1.0 if there else 0.0
+            worst[i] = max(worst[i], squared[row * LANES + i]) if there else worst[i]
     any_change = False
     for i in range(LANES):
-        total, cost, seen = 0.0, 0.0, 0
-        for row in range(rows):
-            if on[row * LANES + i] > 0.0:
-                total += on[row * LANES + i]
-                seen += 1
-                cost = max(cost, squared[row * LANES + i])
-        if seen < 2 or (cost < limit and seen > 2 and candidates == 1):
+        if seen[i] < 2.0 or (worst[i] < limit and seen[i] > 2.0 and candidates == 1):
             continue
         any_change = True
         count = gather_point(i, observed, rig, candidates, point, terms, view_of)
@@ -190,9 +197,15 @@ def _recount(observed, rig, candidates, limit, squared, xyz, on):
     """Count the consensus of refitted points again; points that lost theirs keep what they had."""
     rows = len(rig.P)
     residual_block(observed, rig, xyz, squared)
-    before = np.empty(rows)
+    before, differ = np.empty(rows), np.zeros(LANES)
+    for row in range(rows):
+        for i in range(LANES):
+            inside = squared[row * LANES + i] < limit
+            differ[i] += 1.0 if inside != (on[row * LANES + i] > 0.0) else 0.0
     any_change = False
     for i in range(LANES):
+        if differ[i] == 0.0:
+            continue
         for row in range(rows):
             before[row] = on[row * LANES + i]
         count, _, changed = agreeing(i, squared, candidates, limit, on)
@@ -205,43 +218,77 @@ def _recount(observed, rig, candidates, limit, squared, xyz, on):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _judge(i, rows, candidates, observed, rig, narrow, xyz, inverse, on):
-    """Return the status of one point."""
-    seen, used, last = 0, 0, -1
-    for row in range(rows):
-        if observed[row * VIEW + N + i] > 0.0 and row // candidates != last:
-            last = row // candidates
-            seen += 1
-        used += on[row * LANES + i] > 0.0
-    if seen < 2:
-        return ONE_VIEW if seen == 1 else UNSEEN
-    if used < 2:
-        return (
-            NARROW if _widest(i, rows, observed, rig, narrow, observed[N:], VIEW) < narrow else NO_CONSENSUS
-        )
-    if _behind(i, rows, rig, xyz, on):
-        return NO_CONSENSUS
-    unknown = not (inverse[i] > 0.0 and inverse[5 * LANES + i] > 0.0)
-    if unknown or _widest(i, rows, observed, rig, narrow, on, LANES) < narrow:
-        return NARROW
-    return TWO_VIEWS if used == 2 else OK
+def survey_block(observed, on, rig, candidates, xyz, survey):
+    """Count, for every point of a block, the views that see it and that it rests on.
+
+    Parameters
+    ----------
+    observed : (rows * VIEW,) float
+    on : (rows * LANES,) float
+    rig : RigArrays
+    candidates : int
+    xyz : (3 * LANES,) float, m, from the pivot
+    survey : (SURVEY * LANES,) float
+        Rows: views that see the point; views used; used views that have it behind them; direction of the
+        first used ray (3); largest squared sine of an angle between it and another used ray; work space.
+    """
+    survey[:] = 0.0
+    for row in range(len(rig.P)):
+        P, o = rig.P[row], observed[row * VIEW : (row + 1) * VIEW]
+        p00, p01, p02, p10, p11, p12 = P[0], P[1], P[2], P[4], P[5], P[6]
+        p20, p21, p22, p23 = P[8], P[9], P[10], P[11]
+        if row % candidates == 0:
+            for i in range(LANES):
+                survey[7 * LANES + i] = 0.0
+        for i in range(LANES):
+            fresh = (o[N + i] > 0.0) & (survey[7 * LANES + i] == 0.0)
+            survey[i] += 1.0 if fresh else 0.0
+            survey[7 * LANES + i] += 1.0 if fresh else 0.0
+            z = p20 * xyz[i] + p21 * xyz[LANES + i] + p22 * xyz[2 * LANES + i] + p23
+            used = on[row * LANES + i] > 0.0
+            survey[2 * LANES + i] += 1.0 if used & (z <= 0.0) else 0.0
+            x, y = o[X + i], o[Y + i]
+            scale = 1.0 / np.sqrt(x * x + y * y + 1.0)
+            d0 = (p00 * x + p10 * y + p20) * scale
+            d1 = (p01 * x + p11 * y + p21) * scale
+            d2 = (p02 * x + p12 * y + p22) * scale
+            first = used & (survey[LANES + i] == 0.0)
+            r0 = d0 if first else survey[3 * LANES + i]
+            r1 = d1 if first else survey[4 * LANES + i]
+            r2 = d2 if first else survey[5 * LANES + i]
+            survey[3 * LANES + i] = r0
+            survey[4 * LANES + i] = r1
+            survey[5 * LANES + i] = r2
+            c0, c1, c2 = r1 * d2 - r2 * d1, r2 * d0 - r0 * d2, r0 * d1 - r1 * d0
+            sine2 = c0 * c0 + c1 * c1 + c2 * c2
+            survey[6 * LANES + i] = sine2 if used & (sine2 > survey[6 * LANES + i]) else survey[6 * LANES + i]
+            survey[LANES + i] += 1.0 if used else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _behind(i, rows, rig, xyz, on):
-    for row in range(rows):
-        if on[row * LANES + i] > 0.0:
-            P = rig.P[row]
-            if P[8] * xyz[i] + P[9] * xyz[LANES + i] + P[10] * xyz[2 * LANES + i] + P[11] <= 0.0:
-                return True
-    return False
+def _judge_block(first, count, observed, rig, narrow, survey, inverse, on, status):
+    """Write the status of every point."""
+    for i in range(count):
+        seen, used, apart = survey[i], survey[LANES + i], survey[6 * LANES + i] >= narrow
+        known = (inverse[i] > 0.0) & (inverse[5 * LANES + i] > 0.0)
+        if seen < 2.0:
+            status[first + i] = ONE_VIEW if seen == 1.0 else UNSEEN
+        elif used < 2.0:
+            parallel = _widest(i, observed, rig, narrow, observed[N:], VIEW) < narrow
+            status[first + i] = NARROW if parallel else NO_CONSENSUS
+        elif survey[2 * LANES + i] > 0.0:
+            status[first + i] = NO_CONSENSUS
+        elif not known or not (apart or _widest(i, observed, rig, narrow, on, LANES) >= narrow):
+            status[first + i] = NARROW
+        else:
+            status[first + i] = TWO_VIEWS if used == 2.0 else OK
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _widest(i, rows, observed, rig, enough, on, step):
+def _widest(i, observed, rig, enough, on, step):
     """Return the largest squared sine of an angle between two rays, or the first that is enough."""
     widest = 0.0
-    for b in range(1, rows):
+    for b in range(1, len(rig.P)):
         if on[b * step + i] <= 0.0:
             continue
         b0, b1, b2 = _direction(rig.P[b], observed[b * VIEW + X + i], observed[b * VIEW + Y + i])
@@ -268,20 +315,19 @@ def _direction(P, x, y):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _store(i, at, rows, rig, point, inverse, best, on, status, xyz, covariance, inliers, error):
-    used = 0
-    for row in range(rows):
-        used += on[row * LANES + i] > 0.0
-    known = status[at] < NO_CONSENSUS and used >= 2 and point[i] == point[i]
-    for row in range(rows):
-        inliers[at, row] = known and on[row * LANES + i] > 0.0
-    for axis in range(3):
-        xyz[at, axis] = point[axis * LANES + i] + rig.pivot[axis] if known else np.nan
-    c = inverse
-    covariance[at, 0, 0] = c[i] if known else np.nan
-    covariance[at, 0, 1] = covariance[at, 1, 0] = c[LANES + i] if known else np.nan
-    covariance[at, 0, 2] = covariance[at, 2, 0] = c[2 * LANES + i] if known else np.nan
-    covariance[at, 1, 1] = c[3 * LANES + i] if known else np.nan
-    covariance[at, 1, 2] = covariance[at, 2, 1] = c[4 * LANES + i] if known else np.nan
-    covariance[at, 2, 2] = c[5 * LANES + i] if known else np.nan
-    error[at] = np.sqrt(best[10 * LANES + i] / used) if known else np.nan
+def _store_block(first, count, pivot, point, inverse, best, survey, status, xyz, covariance, error):
+    """Write points, covariances and errors; NaN where there is no point."""
+    for i in range(count):
+        at = first + i
+        used = survey[LANES + i]
+        known = (status[at] < NO_CONSENSUS) & (used >= 2.0) & (point[i] == point[i])
+        lost = 0.0 if known else np.nan
+        for axis in range(3):
+            xyz[at, axis] = point[axis * LANES + i] + pivot[axis] + lost
+        covariance[at, 0, 0] = inverse[i] + lost
+        covariance[at, 0, 1] = covariance[at, 1, 0] = inverse[LANES + i] + lost
+        covariance[at, 0, 2] = covariance[at, 2, 0] = inverse[2 * LANES + i] + lost
+        covariance[at, 1, 1] = inverse[3 * LANES + i] + lost
+        covariance[at, 1, 2] = covariance[at, 2, 1] = inverse[4 * LANES + i] + lost
+        covariance[at, 2, 2] = inverse[5 * LANES + i] + lost
+        error[at] = np.sqrt(best[10 * LANES + i] / used) + lost
