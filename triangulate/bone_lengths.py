@@ -6,15 +6,19 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
-FLOOR = 2e-3
-"""Least standard deviation of a bone, relative to its length: even a rigid body is not found more exactly."""
+FLOOR = 5e-4
+"""Least standard deviation of a bone, relative to its length."""
+
+LEAST = 5
+"""Frames in which both ends of a bone must be known."""
 
 
 def measure_bones(xyz: Float, covariance: Float, bones: Int) -> tuple[Float, Float]:
     """Estimate the length of each bone, and by how much it varies beyond the noise of its ends.
 
-    A noisy distance is too long on average by trace(P S) / (2 L), P the projection across the bone and S the
-    covariance of the difference; this is taken off. Medians throughout, since raw points have mistakes.
+    Each frame's distance d has a known variance v, and the true length a spread s about its mean: a
+    random-effects model, whose likelihood is maximised over s. A noisy distance is too long on average by
+    trace(P S) / (2 d), P the projection across the bone and S the covariance of the difference; this is taken off.
 
     Parameters
     ----------
@@ -27,25 +31,50 @@ def measure_bones(xyz: Float, covariance: Float, bones: Int) -> tuple[Float, Flo
     lengths : (bones,) float, m
         NaN where the ends are hardly ever seen together.
     sigma : (bones,) float, m
+        Of the length in one frame about `lengths`, the uncertainty of `lengths` included.
     """
     lengths, sigma = np.full(len(bones), np.nan), np.full(len(bones), np.nan)
     for index, (tail, head) in enumerate(bones):
         across = xyz[:, head] - xyz[:, tail]
         spread = covariance[:, head] + covariance[:, tail]
-        distance = np.linalg.norm(across, axis=1)
-        along = np.einsum("fi,fij,fj->f", across, spread, across) / np.maximum(distance, 1e-9) ** 2
-        good = np.isfinite(distance) & np.isfinite(along) & (distance > 1e-9)
-        if good.sum() < 5:
-            continue
-        bias = (np.trace(spread[good], axis1=1, axis2=2) - along[good]) / (2 * distance[good])
-        unbiased = distance[good] - np.minimum(bias, 0.2 * distance[good])
-        lengths[index] = np.median(unbiased)
-        # The noise differs from frame to frame: look for the excess that makes the median square right.
-        away = (unbiased - lengths[index]) ** 2
-        excess = np.median(away) / 0.455 - np.median(along[good])
-        error = 2.5 * np.median(away) / 0.455 / np.sqrt(good.sum() / 8)
-        sigma[index] = np.sqrt(max(excess - error, (FLOOR * lengths[index]) ** 2))
+        good = np.isfinite(across).all(axis=1) & np.isfinite(spread).all(axis=(1, 2))
+        across, spread = across[good], spread[good]
+        distance = np.maximum(np.linalg.norm(across, axis=1), 1e-9)
+        along = np.einsum("fi,fij,fj->f", across, spread, across) / distance**2
+        bias = (np.trace(spread, axis1=1, axis2=2) - along) / (2 * distance)
+        if len(distance) >= LEAST:
+            unbiased = distance - np.minimum(bias, 0.2 * distance)
+            lengths[index], sigma[index] = random_effects(unbiased, along)
     return lengths, sigma
+
+
+def random_effects(values: Float, variance: Float) -> tuple[float, float]:
+    """Estimate mean and spread of values of known variance, mistakes left out.
+
+    Source: Paule & Mandel 1982, "Consensus values and weighting factors", for the spread.
+
+    Parameters
+    ----------
+    values, variance : (n,) float, m, m2
+
+    Returns
+    -------
+    mean : float, m
+    sigma : float, m
+        Root of the spread squared, the mean's own variance and a floor squared.
+    """
+    middle = np.median(values)
+    scatter = max(1.4826 * float(np.median(np.abs(values - middle))), 1e-9)
+    near = np.abs(values - middle) < 4 * np.sqrt(np.maximum(scatter**2, variance))
+    values, variance = values[near], variance[near]
+    low, high = 0.0, 4 * scatter**2
+    for _ in range(40):
+        spread = 0.5 * (low + high)
+        weight = 1.0 / (spread + variance)
+        mean = float((weight * values).sum() / weight.sum())
+        too_small = (weight * (values - mean) ** 2).sum() > len(values) - 1
+        low, high = (spread, high) if too_small else (low, spread)
+    return mean, float(np.sqrt(low + 1.0 / weight.sum() + (FLOOR * mean) ** 2))
 
 
 def components(keypoints: int, bones: Int) -> list[Int]:

@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0917
 """Bundle-adjusted, spatiotemporal smoothing: the most likely smooth trajectories given every view at once."""
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,8 +14,11 @@ from triangulate.bone_lengths import components
 from triangulate.smoothing_kernels import Observed, Priors, Views, examine
 from triangulate.smoothing_solution import Solution
 from triangulate.smoothing_solver import Solved, posterior, solve
-from triangulate.smoothing_start import Start, robust_start
-from triangulate.smoothing_strength import Strength, choose_strength
+from triangulate.smoothing_series import robust_fit
+from triangulate.smoothing_input import Pixels, RawPoints, cut_pixels, given_points, raw_points
+from triangulate.smoothing_strength import Options, Strength, choose_strength
+from triangulate.reconstruction import matched
+from calibration.threads import cores
 from triangulate.solve_report import SolveReport
 from triangulate.splines import basis, control_points, penalty
 from triangulate.trajectories import Trajectories3D
@@ -29,16 +31,33 @@ Progress = Callable[..., Iterable[Any]]
 WINDOW_BYTES = 96e6
 """Memory that one window's system may take."""
 
+DENSITY = 1.8
+"""Knot spacing times corner frequency: a third of what would begin to cost accuracy."""
+
+WIDEST = 8
+"""Most frames between knots."""
+
 MISTAKES = 0.05
 """Prior share of detections that are not where the keypoint is."""
 
 
 class Task(NamedTuple):
-    """One solve: a window of one subject's connected keypoints."""
+    """One solve: a window of one subject's connected keypoints, with knots every `spacing` frames."""
 
     window: Window
     subject: int
     keypoints: Int
+    spacing: int
+
+
+class Problem(NamedTuple):
+    """What every window's solve reads."""
+
+    tracks: Tracks2D
+    rig: Rig
+    views: Views
+    trajectories: Trajectories3D | None
+    strength: Strength
 
 
 def smooth(
@@ -96,24 +115,15 @@ def smooth(
         raise ValueError("give jerk_sigma or acceleration_sigma, not both: the prior is on one of them")
     if not max_gap >= 0:
         raise ValueError(f"max_gap: expected a time of 0 s or more, got {max_gap}")
-    rig = rig.select(tracks.views)
-    views = pack(rig)
-    start = robust_start(tracks, views, trajectories)
+    rig = matched(rig, tracks.views)
     order = 2 if acceleration_sigma is not None else 3
-    strength = choose_strength(
-        tracks,
-        start,
-        order,
-        pixel_sigma=pixel_sigma,
-        motion_sigma=acceleration_sigma if order == 2 else jerk_sigma,
-        bone_sigma=bone_sigma,
-        bone_lengths=bone_lengths,
-    )
+    motion_sigma = acceleration_sigma if order == 2 else jerk_sigma
+    options = Options(order, pixel_sigma, motion_sigma, bone_sigma, bone_lengths)
+    problem = Problem(tracks, rig, pack(rig), trajectories, choose_strength(tracks, rig, options))
     solution = Solution.empty(tracks)
-    tasks = list(plan(tracks, strength, max_gap))
-    outcomes = list(run(tasks, tracks, rig, views, start, strength, solution, progress))
+    outcomes = list(run(list(plan(problem, max_gap)), problem, solution, progress))
     solution.judge(tracks, max_gap)
-    return solution.trajectories(tracks), solution.report(tracks, strength, outcomes)
+    return solution.trajectories(tracks), solution.report(tracks, problem.strength, outcomes)
 
 
 def pack(rig: Rig) -> Views:
@@ -128,115 +138,110 @@ def pack(rig: Rig) -> Views:
     )
 
 
-def plan(tracks: Tracks2D, strength: Strength, max_gap: float) -> Iterator[Task]:
+def plan(problem: Problem, max_gap: float) -> Iterator[Task]:
     """Split the problem into windows of connected keypoints."""
+    tracks, strength = problem.tracks, problem.strength
     frames, _, subjects, keypoints = tracks.shape
     margin = int(np.ceil(max_gap * tracks.fps)) + strength.memory
     for subject in range(subjects):
         used = tracks.skeleton.bones[np.isfinite(strength.bone_sigma[subject])]
         for part in components(keypoints, used):
-            known = np.isfinite(strength.motion_sigma[subject, part])
-            if not known.any():
+            corner = strength.corner[subject, part]
+            if not np.isfinite(corner).any():
                 continue
-            length = max(int(WINDOW_BYTES / (4 * 8 * (3 * len(part)) ** 2)), 2 * margin, 64)
+            spacing = int(np.clip(DENSITY / np.nanmax(corner), 1, WIDEST))
+            length = max(int(WINDOW_BYTES * spacing / (4 * 8 * (3 * len(part)) ** 2)), 2 * margin, 64)
             length = min(length, max(-(-frames // 2), 4 * margin))
             for window in windows(frames, length, margin):
-                yield Task(window, subject, part)
+                yield Task(window, subject, part, spacing)
 
 
 def run(
-    tasks: list[Task],
-    tracks: Tracks2D,
-    rig: Rig,
-    views: Views,
-    start: Start,
-    strength: Strength,
-    solution: Solution,
-    progress: Progress | None,
+    tasks: list[Task], problem: Problem, solution: Solution, progress: Progress | None
 ) -> Iterator[Solved]:
     """Solve every task on all cores and put what it keeps into the solution."""
-
-    def work(task: Task) -> Solved:
-        return solve_task(task, tracks, rig, views, start, strength, solution)
-
-    with ThreadPoolExecutor() as pool:
-        done: Iterable[Solved] = pool.map(work, tasks)
+    with ThreadPoolExecutor(cores()) as pool:
+        done: Iterable[Solved] = pool.map(lambda task: solve_task(task, problem, solution), tasks)
         if progress is not None:
             done = progress(done, desc="smooth", total=len(tasks))
         yield from done
 
 
-def solve_task(
-    task: Task,
-    tracks: Tracks2D,
-    rig: Rig,
-    views: Views,
-    start: Start,
-    strength: Strength,
-    solution: Solution,
-) -> Solved:
+def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
     """Solve one window and write the frames that it keeps."""
-    (begin, end, first, last), subject, part = task
-    count = control_points(end - begin - 1)
-    time = np.arange(end - begin, dtype=np.float64)
-    index, weights = basis(time, count)
-    observed = observations(task, tracks, rig, strength, index, weights)
-    at = np.arange(count) - 1.0  # control point i weighs most at knot i - 1
-    nearest = np.clip(at, 0, end - begin - 1).astype(np.int64)
-    control = np.ascontiguousarray(start.xyz[begin:end, subject][nearest][:, part])
-    seen = np.any(observed.information[..., 0] > 0, axis=1)
-    priors = prior_terms(task, tracks, strength, seen, count)
-    solved = solve(control, views, observed, priors)
+    (begin, end, first, last), subject, part, spacing = task
+    frames = slice(begin, end)
+    strength = problem.strength
+    whole = cut_pixels(problem.tracks, frames, subject, strength.pixel_sigma)
+    pixels = Pixels(*(np.ascontiguousarray(array[:, part]) for array in whole))
+    if problem.trajectories is None:
+        raw = raw_points(pixels, problem.rig)
+    else:
+        given = given_points(problem.trajectories, frames, subject)
+        raw = RawPoints(*(array[:, part] for array in given))
+    u = np.arange(end - begin) / spacing
+    count = control_points(u[-1])
+    index, weights = basis(u, count)
+    priors = prior_terms(task, problem, pixels, index, count)
+    observed = observe(pixels, problem, index, weights)
+    start = robust_start(raw, priors, index, weights, count)
+    solved = solve(start, problem.views, observed, priors)
     xyz, covariance = posterior(solved, index, weights)
-    inliers = np.zeros(observed.xy.shape[:-1], dtype=np.bool_)
-    error = np.empty(xyz.shape[:-1])
-    examine(xyz[:, None], views, observed, inliers, error)
+    inliers, error = np.zeros(pixels.xy.shape[:-1], dtype=np.bool_), np.empty(xyz.shape[:-1])
+    examine(xyz[:, None], problem.views, observed, inliers, error)
     kept = slice(first - begin, last - begin)
     solution.xyz[first:last, subject, part] = xyz[kept]
     solution.covariance[first:last, subject, part] = covariance[kept] / strength.information
-    solution.inliers[first:last, :, subject, part] = inliers[kept]
+    solution.inliers[first:last, :, subject, part] = inliers[kept].transpose(0, 2, 1)
     solution.error[first:last, subject, part] = error[kept]
     return solved._replace(control=np.empty(0), inverse=np.empty(0))
 
 
-def observations(
-    task: Task, tracks: Tracks2D, rig: Rig, strength: Strength, index: Int, weights: Float
-) -> Observed:
-    """Cut out what the views saw in a window, with the information of each detection."""
-    window = slice(task.window.begin, task.window.end)
-    xy = np.ascontiguousarray(tracks.xy[window, :, task.subject][:, :, task.keypoints])
-    information = np.zeros((*xy.shape[:-1], 3))
-    seen = np.isfinite(xy[..., 0])
-    information[seen] = np.array([1.0, 0.0, 1.0]) / strength.pixel_sigma**2
-    areas = np.array([np.prod(camera.intrinsics.size) for camera in rig.cameras], dtype=np.float64)
+def observe(pixels: Pixels, problem: Problem, index: Int, weights: Float) -> Observed:
+    """Join detections with the noise model and the spline's basis at their times."""
+    areas = np.array([np.prod(camera.intrinsics.size) for camera in problem.rig.cameras], dtype=np.float64)
     return Observed(
-        xy=np.where(seen[..., None], xy, 0.0),
-        information=information,
+        xy=np.nan_to_num(pixels.xy),
+        information=pixels.information,
         kappa=MISTAKES / (1 - MISTAKES) * 2 * np.pi / areas,
-        nu=strength.nu,
+        nu=problem.strength.nu,
         first=np.ascontiguousarray(index[:, None]),
         weights=np.ascontiguousarray(weights[:, None]),
     )
 
 
-def prior_terms(
-    task: Task, tracks: Tracks2D, strength: Strength, seen: NDArray[np.bool_], count: int
-) -> Priors:
+def prior_terms(task: Task, problem: Problem, pixels: Pixels, index: Int, count: int) -> Priors:
     """Express the priors of a window per knot interval."""
-    part = task.keypoints
+    part, skeleton, strength = task.keypoints, problem.tracks.skeleton, problem.strength
     sigma = strength.motion_sigma[task.subject, part]
     sigma = np.where(np.isfinite(sigma), sigma, np.nanmedian(sigma))
-    roughness = tracks.fps ** (2 * strength.order) / sigma**2
-    inside = np.isin(tracks.skeleton.bones, part).all(axis=1)
+    roughness = (problem.tracks.fps / task.spacing) ** (2 * strength.order) * task.spacing / sigma**2
+    inside = np.isin(skeleton.bones, part).all(axis=1)
     bone_sigma = strength.bone_sigma[task.subject, inside]
     near = np.zeros((count, len(part)), dtype=np.bool_)
+    seen = np.any(pixels.information[..., 0] > 0, axis=-1)
     for shift in range(4):
-        near[shift : shift + len(seen)] |= seen[: count - shift]
+        np.logical_or.at(near, index + shift, seen)
     return Priors(
         form=penalty(strength.order),
         roughness=roughness,
-        bones=np.searchsorted(part, tracks.skeleton.bones[inside]),
+        bones=np.searchsorted(part, skeleton.bones[inside]),
         lengths=strength.bone_lengths[task.subject, inside],
-        stiffness=np.where(np.isfinite(bone_sigma), 1.0 / bone_sigma, 0.0),
+        stiffness=np.where(np.isfinite(bone_sigma), np.sqrt(task.spacing) / bone_sigma, 0.0),
         anchor=np.where(near, 1e-12, 1e-9) * roughness,
     )
+
+
+def robust_start(raw: RawPoints, priors: Priors, index: Int, weights: Float, count: int) -> Float:
+    """Smooth the raw coordinates one by one, robustly, which also bridges what is missing."""
+    frames, keypoints, _ = raw.xyz.shape
+    variance = np.diagonal(raw.covariance, axis1=-2, axis2=-1)
+    seen = np.isfinite(raw.xyz) & np.isfinite(variance) & (variance > 0)
+    middle = raw.xyz[seen.all(axis=-1)].mean(axis=0) if seen.any() else np.zeros(3)
+    precision = np.where(seen, 1.0 / np.where(seen, variance, 1.0), 0.0)
+    y = np.where(seen, raw.xyz - middle, 0.0).transpose(1, 2, 0).reshape(3 * keypoints, frames)
+    precision = precision.transpose(1, 2, 0).reshape(3 * keypoints, frames)
+    control = np.empty((3 * keypoints, count))
+    strength = np.repeat(priors.roughness, 3)
+    robust_fit(y, precision, index, weights, priors.form, strength, 3, control, np.ones(y.shape))
+    return np.ascontiguousarray(control.reshape(keypoints, 3, count).transpose(2, 0, 1)) + middle

@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0917
 """The smoother's normal equations, assembled in compiled loops; importing this loads numba.
 
 Unknowns are the control points of one spline per keypoint. Reprojection, roughness, bone and anchor terms
@@ -33,8 +32,8 @@ class Observed(NamedTuple):
 
     Attributes
     ----------
-    xy : (frames, views, keypoints, 2) float, px
-    information : (frames, views, keypoints, 3) float, 1/px2
+    xy : (frames, keypoints, views, 2) float, px
+    information : (frames, keypoints, views, 3) float, 1/px2
         Inverse covariance (xx, xy, yy); zero where unseen.
     kappa : (views,) float
         Density of mistakes relative to the density of a detection of unit information at its peak.
@@ -78,7 +77,7 @@ class Priors(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def assemble(control, start, views, observed, priors, band, right):
+def assemble(control, start, views, observed, priors, band, right, curved):
     """Build the Gauss-Newton system at the current control points.
 
     Parameters
@@ -92,22 +91,25 @@ def assemble(control, start, views, observed, priors, band, right):
         Receives the Hessian, n = 3 keypoints.
     right : (knots, n) float
         Receives minus the gradient.
+    curved : bool
+        Whether the Hessian is wanted too; otherwise the band is left alone.
 
     Returns
     -------
     cost : float
     """
-    band[:] = 0.0
+    if curved:
+        band[:] = 0.0
     right[:] = 0.0
-    cost = add_views(control, views, observed, band, right)
-    cost += add_roughness(control, start, priors, band, right)
-    return cost + add_bones(control, priors, band, right)
+    cost = add_views(control, views, observed, band, right, curved)
+    cost += add_roughness(control, start, priors, band, right, curved)
+    return cost + add_bones(control, priors, band, right, curved)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_views(control, views, observed, band, right):
+def add_views(control, views, observed, band, right, curved):
     """Add the reprojection terms; return their cost."""
-    frames, view_count, keypoints, _ = observed.xy.shape
+    frames, keypoints, view_count, _ = observed.xy.shape
     groups = observed.first.shape[1]
     cost = 0.0
     h, g = np.empty(6), np.empty(3)
@@ -122,7 +124,7 @@ def add_views(control, views, observed, band, right):
                 seen, added = see_point(point, frame, j, begin, end, views, observed, h, g)
                 cost += added
                 if seen:
-                    spread(i, w, 3 * j, h, g, band, right)
+                    spread(i, w, 3 * j, h, g, band, right, curved)
     return cost
 
 
@@ -133,7 +135,7 @@ def see_point(point, frame, j, begin, end, views, observed, h, g):
     g[:] = 0.0
     cost, seen = 0.0, False
     for view in range(begin, end):
-        s_xx, s_xy, s_yy = observed.information[frame, view, j]
+        s_xx, s_xy, s_yy = observed.information[frame, j, view]
         if s_xx == 0.0:
             continue
         u, v, u_x, u_y, u_z, v_x, v_y, v_z, depth = project(
@@ -142,7 +144,7 @@ def see_point(point, frame, j, begin, end, views, observed, h, g):
         )  # fmt: skip
         if not depth > 0.0:
             continue
-        r, s = observed.xy[frame, view, j, 0] - u, observed.xy[frame, view, j, 1] - v
+        r, s = observed.xy[frame, j, view, 0] - u, observed.xy[frame, j, view, 1] - v
         q = s_xx * r * r + 2.0 * s_xy * r * s + s_yy * s * s
         kappa = observed.kappa[view] / np.sqrt(s_xx * s_yy - s_xy * s_xy)
         weight, added = robust(q, observed.nu, kappa)
@@ -164,14 +166,14 @@ def see_point(point, frame, j, begin, end, views, observed, h, g):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def spread(i, w, o, h, g, band, right):
+def spread(i, w, o, h, g, band, right, curved):
     """Add information and force at one time to the four control points that carry it."""
     for m in range(4):
         if w[m] == 0.0:
             continue
         for a in range(3):
             right[i + m, o + a] += w[m] * g[a]
-        for n in range(m + 1):
+        for n in range(m + 1 if curved else 0):
             s = w[m] * w[n]
             block = band[i + n, m - n]
             block[o, o] += s * h[0]
@@ -186,7 +188,7 @@ def spread(i, w, o, h, g, band, right):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_roughness(control, start, priors, band, right):
+def add_roughness(control, start, priors, band, right, curved):
     """Add the roughness of every knot interval and the anchors; return their cost."""
     knots, keypoints, _ = control.shape
     cost = 0.0
@@ -200,20 +202,21 @@ def add_roughness(control, start, priors, band, right):
                     force *= priors.roughness[j]
                     right[i + m, 3 * j + a] -= force
                     cost += 0.5 * force * control[i + m, j, a]
-                    for n in range(m + 1):
+                    for n in range(m + 1 if curved else 0):
                         band[i + n, m - n, 3 * j + a, 3 * j + a] += priors.roughness[j] * priors.form[m, n]
     for i in range(knots):
         for j in range(keypoints):
             for a in range(3):
                 away = control[i, j, a] - start[i, j, a]
-                band[i, 0, 3 * j + a, 3 * j + a] += priors.anchor[i, j]
+                if curved:
+                    band[i, 0, 3 * j + a, 3 * j + a] += priors.anchor[i, j]
                 right[i, 3 * j + a] -= priors.anchor[i, j] * away
                 cost += 0.5 * priors.anchor[i, j] * away * away
     return cost
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_bones(control, priors, band, right):
+def add_bones(control, priors, band, right, curved):
     """Add the bones at every inner knot; return their cost."""
     cost = 0.0
     unit = np.empty(3)
@@ -226,19 +229,19 @@ def add_bones(control, priors, band, right):
             d = (d + control[i + 2, head] - control[i + 2, tail]) / 6.0
             r, unit[0], unit[1], unit[2] = bone(d[0], d[1], d[2], priors.lengths[b], priors.stiffness[b])
             cost += 0.5 * r * r
-            spread_bone(i, 3 * tail, 3 * head, r, unit, band, right)
+            spread_bone(i, 3 * tail, 3 * head, r, unit, band, right, curved)
     return cost
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def spread_bone(i, tail, head, r, unit, band, right):
+def spread_bone(i, tail, head, r, unit, band, right, curved):
     """Add one bone at one knot, where three control points carry each end with weights 1/6, 4/6, 1/6."""
     for m in range(3):
         w_m = 4.0 / 6.0 if m == 1 else 1.0 / 6.0
         for a in range(3):
             right[i + m, head + a] += w_m * r * unit[a]
             right[i + m, tail + a] -= w_m * r * unit[a]
-        for n in range(m + 1):
+        for n in range(m + 1 if curved else 0):
             s = w_m * (4.0 / 6.0 if n == 1 else 1.0 / 6.0)
             block = band[i + n, m - n]
             for a in range(3):
@@ -285,19 +288,19 @@ def examine(points, views, observed, inlier, error):
     points : (frames, groups, keypoints, 3) float, m, world
     views : Views
     observed : Observed
-    inlier : (frames, views, keypoints) bool
+    inlier : (frames, keypoints, views) bool
         Receives whether the observation is more likely a detection than a mistake.
     error : (frames, keypoints) float, px
         Receives the root mean square reprojection error over the inliers, NaN where there are none.
     """
-    frames, view_count, keypoints, _ = observed.xy.shape
+    frames, keypoints, view_count, _ = observed.xy.shape
     groups = points.shape[1]
     for frame in range(frames):
         for j in range(keypoints):
             total, count = 0.0, 0
             for view in range(view_count):
-                inlier[frame, view, j] = False
-                s_xx, s_xy, s_yy = observed.information[frame, view, j]
+                inlier[frame, j, view] = False
+                s_xx, s_xy, s_yy = observed.information[frame, j, view]
                 p = points[frame, 0 if groups == 1 else view, j]
                 if s_xx == 0.0 or np.isnan(p[0]):
                     continue
@@ -305,12 +308,12 @@ def examine(points, views, observed, inlier, error):
                     p[0], p[1], p[2],
                     views.R[view], views.t[view], views.K[view], views.k[view], views.model[view],
                 )  # fmt: skip
-                r, s = observed.xy[frame, view, j, 0] - u, observed.xy[frame, view, j, 1] - v
+                r, s = observed.xy[frame, j, view, 0] - u, observed.xy[frame, j, view, 1] - v
                 q = s_xx * r * r + 2.0 * s_xy * r * s + s_yy * s * s
                 kappa = observed.kappa[view] / np.sqrt(s_xx * s_yy - s_xy * s_xy)
                 likely = np.exp(-0.5 * (observed.nu + 2.0) * np.log1p(q / observed.nu))
                 if depth > 0.0 and likely > kappa:
-                    inlier[frame, view, j] = True
+                    inlier[frame, j, view] = True
                     total += r * r + s * s
                     count += 1
             error[frame, j] = np.sqrt(total / count) if count else np.nan

@@ -83,7 +83,7 @@ class Solution:
             rms=float(np.sqrt(squared)),
             rms_by_view=np.full(len(kept), np.nan),
             inliers_by_view=kept / np.maximum(seen, 1),
-            pixel_sigma=strength.pixel_sigma,
+            pixel_sigma=float(np.median(strength.pixel_sigma)),
             motion_sigma=strength.motion_sigma,
             motion="jerk" if strength.order == 3 else "acceleration",
             bone_lengths=strength.bone_lengths,

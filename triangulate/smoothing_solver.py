@@ -14,6 +14,9 @@ ITERATIONS = 20
 CLOSE = 1e-4
 """Mean squared step, in posterior standard deviations, at which the solution is good enough."""
 
+NEAR = 0.03
+"""The same, below which the factor at hand serves for the steps that remain, and for the covariance."""
+
 
 class Solved(NamedTuple):
     """Result of one solve.
@@ -56,9 +59,9 @@ def solve(start: Float, views: Views, observed: Observed, priors: Priors) -> Sol
     band, right = np.empty((knots, 4, n, n)), np.empty((knots, n))
     best, step, control = start, np.zeros_like(start), start
     before = after = np.inf
-    converged = False
+    curved, converged = True, False
     for iteration in range(1, ITERATIONS + 1):
-        cost = assemble(control, start, views, observed, priors, band, right)
+        cost = assemble(control, start, views, observed, priors, band, right, curved)
         before = cost if iteration == 1 else before
         if cost > after + 1e-9 * abs(after):  # the step was too long
             step = 0.5 * step
@@ -66,13 +69,19 @@ def solve(start: Float, views: Views, observed: Observed, priors: Priors) -> Sol
             continue
         best, after = control, cost
         force = right.copy()
-        smoothing_bands.factor(band)
+        if curved:
+            smoothing_bands.factor(band)
         smoothing_bands.solve(band, right)
         step = right.reshape(start.shape).copy()
-        if float((force * right).sum()) < CLOSE * right.size:
+        decrement = float((force * right).sum()) / right.size
+        curved = decrement > NEAR
+        if decrement < CLOSE:
             converged = True
             break
         control = best + step
+    if curved:  # the band holds a system that was not factored, or the factor of one far away
+        assemble(best, start, views, observed, priors, band, right, True)
+        smoothing_bands.factor(band)
     smoothing_bands.invert(band)
     return Solved(best, band, before, after, iteration, converged)
 
