@@ -18,7 +18,8 @@ def measure_bones(xyz: Float, covariance: Float, bones: Int) -> tuple[Float, Flo
 
     Each frame's distance d has a known variance v, and the true length a spread s about its mean: a
     random-effects model, whose likelihood is maximised over s. A noisy distance is too long on average by
-    trace(P S) / (2 d), P the projection across the bone and S the covariance of the difference; this is taken off.
+    trace(P S) / (2 d), P the projection across the bone and S the covariance of the difference; this is
+    taken off.
 
     Parameters
     ----------

@@ -18,8 +18,8 @@ MEDIAN = 2 * np.log(2)
 def noise_factors(pixels: Pixels, rig: Rig, rounds: int = 3) -> Float:
     """Compare the residuals of robustly triangulated points with the information of the detections.
 
-    The residuals of a point are smaller than the noise, since the point was fitted to them: by 1 - 3 / (2 n) in
-    the mean square over n views. Medians, so that mistakes hardly matter.
+    The residuals of a point are smaller than the noise, since the point was fitted to them: by 1 - 3 / (2
+    n) in the mean square over n views. Medians, so that mistakes hardly matter.
 
     Parameters
     ----------
@@ -70,6 +70,7 @@ def shrunk_scale(squares: Float, use: NDArray[np.bool_]) -> Float:
         if own.size:
             share = own.size / (own.size + PSEUDO)
             scale[view, keypoint] = np.exp(
-                share * np.log(max(np.median(own) / MEDIAN, 1e-12)) + (1 - share) * np.log(max(overall, 1e-12))
+                share * np.log(max(np.median(own) / MEDIAN, 1e-12))
+                + (1 - share) * np.log(max(overall, 1e-12))
             )
     return np.sqrt(scale)

@@ -10,7 +10,8 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 LOG_RANGE = (-12.0, 14.0)
-"""Natural logarithms of the penalty searched, relative to the noise: from no smoothing to nearly a parabola."""
+"""Natural logarithms of the penalty searched, relative to the noise: from no smoothing to nearly a
+parabola."""
 
 LEAST = 8
 """Values that a series must have to say anything about its roughness."""
@@ -125,8 +126,8 @@ def smooth_coordinates(xyz: Float, covariance: Float, sigma: Float, order: int) 
     value, variance = np.empty(y.shape), np.empty(y.shape)
     per_series = np.broadcast_to(weight[:, None], (shape[0], shape[2], 3)).ravel()
     smoothed(y, precision, first, weights, penalty(order), per_series, value, variance)
-    value, variance = (
+    smooth, spread = (
         row.reshape(shape[0], shape[2], 3, shape[1]).transpose(0, 3, 1, 2) for row in (value, variance)
     )
-    shrink = np.sqrt(variance / np.where(seen, raw, 1.0))
-    return value + middle, covariance * shrink[..., :, None] * shrink[..., None, :]
+    shrink = np.sqrt(spread / np.where(seen, raw, 1.0))
+    return smooth + middle, covariance * shrink[..., :, None] * shrink[..., None, :]

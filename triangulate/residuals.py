@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0917  (compiled kernels take plain arrays)
 """The residuals of the smoother, each with its Jacobian, compiled one at a time; importing this loads numba.
 
 Scalars in, scalars out, so that the solver's loops keep them in registers. The noise model of a detection

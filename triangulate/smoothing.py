@@ -9,16 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibration.projection import fill_coefficients
 from calibration.rig import Rig
+from calibration.threads import cores
 from models2d.detections import Tracks2D
 from triangulate.bone_lengths import components
+from triangulate.reconstruction import matched
+from triangulate.smoothing_input import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
 from triangulate.smoothing_kernels import Observed, Priors, Views, examine
+from triangulate.smoothing_series import robust_fit
 from triangulate.smoothing_solution import Solution
 from triangulate.smoothing_solver import Solved, posterior, solve
-from triangulate.smoothing_series import robust_fit
-from triangulate.smoothing_input import Pixels, RawPoints, cut_pixels, given_points, raw_points
 from triangulate.smoothing_strength import Options, Strength, choose_strength
-from triangulate.reconstruction import matched
-from calibration.threads import cores
 from triangulate.solve_report import SolveReport
 from triangulate.splines import basis, control_points, penalty
 from triangulate.trajectories import Trajectories3D
@@ -152,7 +152,7 @@ def plan(problem: Problem, max_gap: float) -> Iterator[Task]:
             spacing = int(np.clip(DENSITY / np.nanmax(corner), 1, WIDEST))
             length = max(int(WINDOW_BYTES * spacing / (4 * 8 * (3 * len(part)) ** 2)), 2 * margin, 64)
             length = min(length, max(-(-frames // 2), 4 * margin))
-            for window in windows(frames, length, margin):
+            for window in windows(frames, length, margin, spacing):
                 yield Task(window, subject, part, spacing)
 
 
@@ -178,7 +178,7 @@ def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
         raw = raw_points(pixels, problem.rig)
     else:
         given = given_points(problem.trajectories, frames, subject)
-        raw = RawPoints(*(array[:, part] for array in given))
+        raw = RawPoints(given.xyz[:, part], given.covariance[:, part], given.inliers[:, part])
     u = np.arange(end - begin) / spacing
     count = control_points(u[-1])
     index, weights = basis(u, count)
@@ -219,7 +219,7 @@ def prior_terms(task: Task, problem: Problem, pixels: Pixels, index: Int, count:
     inside = np.isin(skeleton.bones, part).all(axis=1)
     bone_sigma = strength.bone_sigma[task.subject, inside]
     near = np.zeros((count, len(part)), dtype=np.bool_)
-    seen = np.any(pixels.information[..., 0] > 0, axis=-1)
+    seen = np.asarray((pixels.information[..., 0] > 0).any(axis=-1))
     for shift in range(4):
         np.logical_or.at(near, index + shift, seen)
     return Priors(
@@ -235,6 +235,7 @@ def prior_terms(task: Task, problem: Problem, pixels: Pixels, index: Int, count:
 def robust_start(raw: RawPoints, priors: Priors, index: Int, weights: Float, count: int) -> Float:
     """Smooth the raw coordinates one by one, robustly, which also bridges what is missing."""
     frames, keypoints, _ = raw.xyz.shape
+    raw, axes = turned(raw)
     variance = np.diagonal(raw.covariance, axis1=-2, axis2=-1)
     seen = np.isfinite(raw.xyz) & np.isfinite(variance) & (variance > 0)
     middle = raw.xyz[seen.all(axis=-1)].mean(axis=0) if seen.any() else np.zeros(3)
@@ -244,4 +245,4 @@ def robust_start(raw: RawPoints, priors: Priors, index: Int, weights: Float, cou
     control = np.empty((3 * keypoints, count))
     strength = np.repeat(priors.roughness, 3)
     robust_fit(y, precision, index, weights, priors.form, strength, 3, control, np.ones(y.shape))
-    return np.ascontiguousarray(control.reshape(keypoints, 3, count).transpose(2, 0, 1)) + middle
+    return (control.reshape(keypoints, 3, count).transpose(2, 0, 1) + middle) @ axes.T

@@ -97,6 +97,27 @@ def raw_points(pixels: Pixels, rig: Rig) -> RawPoints:
     )
 
 
+def turned(raw: RawPoints) -> tuple[RawPoints, Float]:
+    """Express points along the principal axes of their mean covariance: coordinates are independent there.
+
+    Parameters
+    ----------
+    raw : RawPoints
+
+    Returns
+    -------
+    turned : RawPoints
+    axes : (3, 3) float
+        Columns are the new axes in the world: xyz_world = axes xyz_turned.
+    """
+    known = raw.covariance[np.isfinite(raw.covariance).all(axis=(-2, -1))]
+    if not len(known):
+        return raw, np.eye(3)
+    shape = (known / np.trace(known, axis1=-2, axis2=-1)[:, None, None]).mean(axis=0)
+    axes = np.linalg.eigh(shape)[1]
+    return RawPoints(raw.xyz @ axes, axes.T @ raw.covariance @ axes, raw.inliers), axes
+
+
 def given_points(trajectories: Trajectories3D, frames: slice, subject: int) -> RawPoints:
     """Cut out raw points that are known already.
 

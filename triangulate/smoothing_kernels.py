@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0917  (compiled kernels take plain arrays)
 """The smoother's normal equations, assembled in compiled loops; importing this loads numba.
 
 Unknowns are the control points of one spline per keypoint. Reprojection, roughness, bone and anchor terms

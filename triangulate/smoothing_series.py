@@ -1,8 +1,9 @@
+# ruff: noqa: PLR0917  (compiled kernels take plain arrays)
 """Robust smoothing splines of single coordinates: cheap, so they choose strengths and find starts.
 
-Each coordinate of each keypoint is a series of raw values with a precision. Geman-McClure weights on the residuals of
-a leave-one-out prediction keep mistakes out (a mistake pulls its own fit towards itself, never its own
-prediction). Importing this loads numba.
+Each coordinate of each keypoint is a series of raw values with a precision. Geman-McClure weights on the
+residuals of a leave-one-out prediction keep mistakes out (a mistake pulls its own fit towards itself, never
+its own prediction). Importing this loads numba.
 
 Source: Craven & Wahba 1979, "Smoothing noisy data with spline functions", for leaving one out in closed form.
 """
@@ -34,29 +35,10 @@ def fit(y, precision, first, weights, penalties, control, leverage, band):
     band : (knots, 4) float
         Work space.
     """
-    knots = len(control)
     band[:] = penalties
     control[:] = 0.0
-    for i in range(len(y)):
-        p, k = precision[i], first[i]
-        if p > 0.0:
-            for m in range(4):
-                w = p * weights[i, m]
-                control[k + m] += w * y[i]
-                for n in range(m + 1):
-                    band[k + n, m - n] += w * weights[i, n]
-    for k in range(knots):
-        inverse = 1.0 / band[k, 0]
-        for d in range(1, min(4, knots - k)):
-            ratio = band[k, d] * inverse
-            control[k + d] -= ratio * control[k]
-            for e in range(d, min(4, knots - k)):
-                band[k + d, e - d] -= ratio * band[k, e]
-    for k in range(knots - 1, -1, -1):
-        inverse = 1.0 / band[k, 0]
-        control[k] *= inverse
-        for d in range(1, min(4, knots - k)):
-            control[k] -= band[k, d] * inverse * control[k + d]
+    observe(y, precision, first, weights, control, band)
+    eliminate(band, control)
     invert(band)
     for i in range(len(y)):
         k, total = first[i], 0.0
@@ -65,6 +47,37 @@ def fit(y, precision, first, weights, penalties, control, leverage, band):
             for n in range(m):
                 total += 2.0 * weights[i, m] * weights[i, n] * band[k + n, m - n]
         leverage[i] = total * precision[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def observe(y, precision, first, weights, right, band):
+    """Add the observations of one series to its system."""
+    for i in range(len(y)):
+        p, k = precision[i], first[i]
+        if p > 0.0:
+            for m in range(4):
+                w = p * weights[i, m]
+                right[k + m] += w * y[i]
+                for n in range(m + 1):
+                    band[k + n, m - n] += w * weights[i, n]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def eliminate(band, right):
+    """Solve a system with three subdiagonals; the band receives its L D L' factor as `invert` reads it."""
+    knots = len(band)
+    for k in range(knots):
+        inverse = 1.0 / band[k, 0]
+        for d in range(1, min(4, knots - k)):
+            ratio = band[k, d] * inverse
+            right[k + d] -= ratio * right[k]
+            for e in range(d, min(4, knots - k)):
+                band[k + d, e - d] -= ratio * band[k, e]
+    for k in range(knots - 1, -1, -1):
+        inverse = 1.0 / band[k, 0]
+        right[k] *= inverse
+        for d in range(1, min(4, knots - k)):
+            right[k] -= band[k, d] * inverse * right[k + d]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -116,7 +129,7 @@ def penalty_band(form, weight, penalties):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def robust_fit(y, precision, first, weights, form, weight, rounds, control, trust):
-    """Fit every series of a set, giving mistakes less and less weight; see `smoothed` for the result at frames.
+    """Fit every series of a set, giving mistakes less and less weight.
 
     Parameters
     ----------

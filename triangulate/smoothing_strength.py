@@ -11,7 +11,7 @@ from triangulate.bone_lengths import measure_bones
 from triangulate.detection_noise import noise_factors
 from triangulate.motion_strength import choose_roughness, smooth_coordinates
 from triangulate.noise_level import noise_scale
-from triangulate.smoothing_input import Pixels, RawPoints, cut_pixels, raw_points
+from triangulate.smoothing_input import Pixels, RawPoints, cut_pixels, raw_points, turned
 
 Float = NDArray[np.float64]
 
@@ -104,7 +104,7 @@ def choose_strength(tracks: Tracks2D, rig: Rig, options: Options) -> Strength:
     lengths, sigma = np.full((subjects, bones), np.nan), np.full((subjects, bones), np.nan)
     group = np.minimum(np.arange(keypoints), np.asarray(tracks.skeleton.mirror))
     for subject in range(subjects if frames else 0):
-        raws = [raw_points(scaled(pixels, noise), rig) for pixels in cuts[subject]]
+        raws = [turned(raw_points(scaled(pixels, noise), rig))[0] for pixels in cuts[subject]]
         motion[subject], corner[subject] = choose_motion(raws, group, tracks.fps, options)
         lengths[subject], sigma[subject] = choose_bones(
             raws, tracks.skeleton.bones, motion[subject] / tracks.fps**options.order, options
@@ -151,7 +151,7 @@ def choose_motion(
     """Find each keypoint's roughness, and the corner frequency that it makes with the noise."""
     xyz = np.stack([raw.xyz for raw in raws])
     variance = np.diagonal(np.stack([raw.covariance for raw in raws]), axis1=-2, axis2=-1)
-    seen = np.isfinite(variance).all(axis=-1)
+    seen = np.asarray(np.isfinite(variance).all(axis=-1))
     if options.motion_sigma is None:
         roughness = choose_roughness(xyz, variance, group, options.order)
     else:

