@@ -20,6 +20,7 @@ _home = {
     "status_counts": "reconstruction",
     "triangulate_points": "points",
     "write": "export.formats",
+    "write_report": "report",
 }
 """Every public name and the module it lives in, which is imported when the name is first used."""
 
