@@ -1,0 +1,48 @@
+"""A world for a rig of which nothing is known but how people put up cameras: upright, around the subject."""
+
+import numpy as np
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from calibration.rig import Rig
+
+
+def levelled(rig: Rig) -> Rig:
+    """Turn z up, as the cameras have it on average, and put the origin where they look.
+
+    A guess for want of a floor: cameras are taken to stand upright, so heights are right up to the tilt that
+    their holders have in common.
+
+    Parameters
+    ----------
+    rig : Rig
+
+    Returns
+    -------
+    rig : Rig
+        The origin is the point nearest to all optical axes; x points from it towards the first camera.
+
+    Examples
+    --------
+    >>> from calibration import Camera, Intrinsics
+    >>> lens = Intrinsics.from_focal((640, 480), 800.0)
+    >>> sides = [Camera.from_rotvec(n, lens, r, [0, 0, 2.0]) for n, r in zip("ab", ([0, 0, 0], [0, 1, 0]))]
+    >>> levelled(Rig(cameras=tuple(sides))).centers.round(3).tolist()[0]
+    [2.0, 0.0, 0.0]
+    """
+    axes = np.array([camera.R for camera in rig.cameras])  # rows: x right, y down, z forward
+    up = -axes[:, 1].sum(axis=0)
+    if np.linalg.norm(up) < 0.1 * len(rig):  # they cancel: cameras on their heads among others
+        up = -axes[0, 1]
+    up /= np.linalg.norm(up)
+    across = np.eye(3) - np.einsum("vi,vj->vij", axes[:, 2], axes[:, 2])
+    # Parallel axes have no nearest point; a weak pull to the cameras' middle keeps the system solvable.
+    weak = 1e-6 * np.eye(3)
+    target = np.einsum("vij,vj->i", across, rig.centers) + weak @ rig.centers.mean(axis=0)
+    middle = np.linalg.solve(across.sum(axis=0) + weak, target)
+    ahead = rig.centers[0] - middle
+    ahead -= up * (ahead @ up)
+    if np.linalg.norm(ahead) < 1e-9:
+        ahead = np.cross(up, [1.0, 0.0, 0.0] if abs(up[0]) < 0.9 else [0.0, 1.0, 0.0])
+    ahead /= np.linalg.norm(ahead)
+    new_from_old = Rotation.from_matrix(np.stack([ahead, np.cross(up, ahead), up]))
+    return rig.moved(RigidTransform.from_components(-new_from_old.apply(middle), new_from_old))

@@ -1,0 +1,128 @@
+"""Project files: what a good one says, and that a bad one is refused by file, line and key."""
+
+import pytest
+
+from triangulate import ProjectError
+from triangulate.project import load_project
+
+GOOD = """\
+cameras = ["left", "right"]
+
+[calibration]
+recording = "calibration/{camera}.mp4"
+floor_frame = 3
+
+[calibration.board]
+columns = 7
+rows = 5
+square = 0.04
+marker = 0.03
+dictionary = "4X4_50"
+
+[detections]
+model = "demo"
+
+[reconstruct]
+bone_sigma = 0.002
+
+[export]
+formats = ["trc"]
+
+[trials.walk]
+recording = { left = "a.mp4", right = "b.mp4" }
+
+[trials.run]
+detections = "run/{camera}.h5"
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    def write(text):
+        (tmp_path / "project.toml").write_text(text)
+        return tmp_path / "project.toml"
+
+    return write
+
+
+def test_everything_is_read_and_paths_are_relative_to_the_file(project):
+    file = project(GOOD)
+    loaded = load_project(file)
+    folder = file.parent
+    assert loaded.calibration.recording == {n: folder / f"calibration/{n}.mp4" for n in ("left", "right")}
+    assert loaded.calibration.board is not None
+    assert (loaded.calibration.board.columns, loaded.calibration.floor_frame) == (7, 3)
+    assert loaded.smoothing == {"bone_sigma": 0.002}
+    assert [trial.name for trial in loaded.trials] == ["walk", "run"]
+    assert loaded.trials[0].recording == {"left": folder / "a.mp4", "right": folder / "b.mp4"}
+    assert loaded.trials[1].detections == {n: folder / f"run/{n}.h5" for n in ("left", "right")}
+
+
+def test_a_folder_means_its_project_file(project):
+    assert load_project(project(GOOD).parent).file.name == "project.toml"
+
+
+BAD = {
+    "one camera": ('["left", "right"]', '["left"]', r":1: cameras: 3D needs at least two cameras, got 1"),
+    "no cameras": ('cameras = ["left", "right"]', "", "cameras: 3D needs at least two cameras, got 0"),
+    "twice": ('["left", "right"]', '["left", "left"]', ":1: cameras: expected names that differ"),
+    "typo": (
+        "floor_frame = 3",
+        "flor_frame = 3",
+        r":5: calibration.flor_frame: .* did you mean 'floor_frame'",
+    ),
+    "text for number": (
+        "columns = 7",
+        'columns = "7"',
+        ":8: calibration.board.columns: expected a whole number",
+    ),
+    "negative": ("square = 0.04", "square = -0.04", ":10: calibration.board.square: .* above 0, got -0.04"),
+    "millimetres": ("square = 0.04", "square = 40.0", ":10: .*metres; 40 m looks like millimetres"),
+    "marker": ("marker = 0.03", "marker = 0.05", "calibration.board: marker: expected a length between"),
+    "no marker": ("marker = 0.03", "", "calibration.board: a charuco board needs marker"),
+    "dictionary": ('"4X4_50"', '"4X4_51"', "calibration.board: .*4X4_51"),
+    "kind": (
+        "columns = 7",
+        'columns = 7\nkind = "circles"',
+        "calibration.board.kind: expected one of charuco",
+    ),
+    "lens": ("floor_frame = 3", 'lens = "wide"', "calibration.lens: expected one of pinhole4"),
+    "format": ('["trc"]', '["xls"]', ":21: export.formats: no format called 'xls'; known are parquet"),
+    "infinite": ("bone_sigma = 0.002", "bone_sigma = inf", "reconstruct.bone_sigma: expected a number"),
+    "camera of a trial": ("left = ", "lefty = ", "no camera is called lefty; camera left is missing"),
+    "one file for all": (
+        '"run/{camera}.h5"',
+        '"run/all.h5"',
+        "trials.run.detections: expected a file for each",
+    ),
+    "nothing to see": ('detections = "run/{camera}.h5"', "", "trials.run: needs a recording, or detections"),
+    "no board": ("[calibration.board]", "[elsewhere]", "needs a section .calibration.board."),
+    "not TOML": ("cameras = [", "cameras = [[", "not a TOML file: .*line"),
+    "no recording": (
+        'recording = "calibration/{camera}.mp4"',
+        "",
+        "needs either a recording of a board or a rig",
+    ),
+    "slash": ("[trials.run]", '[trials."../run"]', "a trial's name is the name of a folder"),
+    "section": ("[export]", "[exports]", "exports: not a key of a project; did you mean 'export'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_wrong_is_named_by_file_line_and_key(project, name):
+    old, new, message = BAD[name]
+    assert old in GOOD
+    file = project(GOOD.replace(old, new, 1))
+    with pytest.raises(ProjectError, match=message) as caught:
+        load_project(file)
+    assert str(file) in str(caught.value)
+
+
+def test_a_missing_file_tells_how_to_make_one(tmp_path):
+    with pytest.raises(ProjectError, match="no such project file; `triangulate init"):
+        load_project(tmp_path)
+
+
+def test_an_unknown_trial_lists_the_known_ones(project):
+    with pytest.raises(ProjectError, match="no trial called swim; there are walk, run"):
+        load_project(project(GOOD)).chosen(("swim",))
