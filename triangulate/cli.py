@@ -1,0 +1,268 @@
+"""The command line: one command per stage, errors in one paragraph, exit code 1."""
+
+import os
+import sys
+import textwrap
+import traceback
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from tqdm import tqdm
+from typer.core import TyperGroup
+
+from calibration.errors import CalibrationError
+from models2d.errors import ModelError
+from triangulate.errors import ProjectError, TriangulationError
+
+EXPECTED = (
+    ProjectError,
+    CalibrationError,
+    ModelError,
+    TriangulationError,
+    ValueError,
+    TypeError,
+    OSError,
+    ImportError,
+)
+"""What a user can mend; anything else is a fault of ours and shows its traceback."""
+
+
+class Commands(TyperGroup):
+    """Commands that say what a user can mend in one paragraph, and end with exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command.
+
+        Parameters
+        ----------
+        ctx : Context
+
+        Returns
+        -------
+        result : object
+
+        Raises
+        ------
+        Exit
+            With code 1 for what a user can mend, 130 when interrupted.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            _complain("interrupted; finished stages are kept, and the same command goes on from them")
+            raise typer.Exit(130) from error
+        except EXPECTED as error:
+            if os.environ.get("TRIANGULATE_TRACEBACK"):
+                traceback.print_exc()
+            _complain(str(error) or type(error).__name__)
+            raise typer.Exit(1) from error
+
+
+def _complain(message: str) -> None:
+    paragraph = f"triangulate: {' '.join(message.split())}"
+    typer.echo(textwrap.fill(paragraph, 100, break_long_words=False, break_on_hyphens=False), err=True)
+
+
+app = typer.Typer(
+    name="triangulate",
+    cls=Commands,
+    help="3D motion from several cameras: calibrate, find keypoints in every view, get 3D trajectories.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Folder = Annotated[Path, typer.Argument(help="The project's folder, or its project.toml.")]
+Trials = Annotated[list[str] | None, typer.Argument(help="Names of trials; all unless given.")]
+Force = Annotated[bool, typer.Option("--force", help="Run even if everything is up to date.")]
+
+
+def say(text: str = "") -> None:
+    """Print a line.
+
+    Parameters
+    ----------
+    text : str
+    """
+    typer.echo(text)
+
+
+def bar(iterable: Iterable[Any], **options: Any) -> Iterable[Any]:
+    """Show a progress bar, but not where there is no terminal.
+
+    Parameters
+    ----------
+    iterable : iterable
+    **options
+        Of tqdm.
+
+    Returns
+    -------
+    iterable : iterable
+    """
+    return tqdm(iterable, disable=None, leave=False, dynamic_ncols=True, **options)
+
+
+@app.command(epilog="Example: triangulate demo --out demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the recording and its results.")] = Path(
+        "triangulate-demo"
+    ),
+    board_frames: Annotated[int, typer.Option(min=12, help="Length of the board's recording.")] = 90,
+    figure_frames: Annotated[int, typer.Option(min=20, help="Length of the figure's recording.")] = 150,
+) -> None:
+    """Render a recording of known truth and reconstruct it.
+
+    Four cameras film a waved Charuco board and then a walking figure, as real video files; calibration,
+    detection, triangulation and smoothing go as in a project of your own. Ends with the errors against the
+    truth. Takes about two minutes.
+    """
+    from triangulate import demo as demonstration
+    from triangulate.project import load_project
+    from triangulate.synthetic import demo_scene
+
+    scene = demo_scene(board_frames, figure_frames)
+    outcomes = []
+    for outcome in demonstration.run_demo(out, scene, progress=bar):
+        outcomes.append(outcome)
+        _report(outcome)
+    project = load_project(out)
+    comparison = demonstration.compare(project, scene)
+    say()
+    say(demonstration.table(comparison, outcomes))
+    say()
+    say(f"look at   {project.results(demonstration.TRIAL) / 'report.html'}")
+    say(f"          {project.rig_file.with_suffix('.html')}")
+    say(f"project   {project.file}")
+
+
+@app.command(epilog="Example: triangulate init recordings/")
+def init(folder: Annotated[Path, typer.Argument(help="Folder with the recordings.")]) -> None:
+    """Look at a folder of videos and write a project.toml.
+
+    Files of one recording may differ only in the name of the camera, in whatever part of the path it stands:
+    calibration/left.mp4, calibration/right.mp4, or left/trial1.avi, right/trial1.avi.
+    """
+    from triangulate.project_start import find_recordings, write_project
+
+    file = write_project(folder)
+    found = find_recordings(folder)
+    say(f"{len(found.cameras)} cameras: {', '.join(found.cameras)}")
+    say(f"calibration: {found.calibration or 'none found'}")
+    for name, pattern in found.trials.items():
+        say(f"trial {name}: {pattern}")
+    say(f"wrote {file}; put in your board and where detections come from, then: triangulate check {folder}")
+
+
+@app.command(epilog="Example: triangulate check recordings/")
+def check(project: Folder) -> None:
+    """Look at every recording and say what to mend.
+
+    Counts frames, compares sizes and rates, looks for the board, reads the detections.
+
+    Exit code 1 if anything keeps a stage from running.
+    """
+    from triangulate.checks import check_project
+    from triangulate.project import load_project
+
+    bad = 0
+    for finding in check_project(load_project(project), progress=bar):
+        bad += finding.bad
+        say(f"{'!' if finding.bad else ' '} {finding.where}: {finding.text}")
+    if bad:
+        raise ProjectError(f"{bad} of these keep a stage from running.")
+    say("nothing to mend")
+
+
+@app.command(epilog="Example: triangulate calibrate recordings/")
+def calibrate(project: Folder, force: Force = False) -> None:
+    """Find lenses and places of the cameras.
+
+    Writes calibration.toml and calibration.html.
+    """
+    from triangulate.pipeline import calibrate_project
+    from triangulate.project import load_project
+
+    _report(calibrate_project(load_project(project), force=force, progress=bar))
+
+
+@app.command(epilog="Example: triangulate detect recordings/ walk run")
+def detect(project: Folder, trials: Trials = None, force: Force = False) -> None:
+    """Find keypoints in every view of a trial.
+
+    Writes results/TRIAL/detections.parquet.
+    """
+    from triangulate.pipeline import detect_trial
+    from triangulate.project import load_project
+
+    loaded = load_project(project)
+    for trial in loaded.chosen(tuple(trials or ())):
+        _report(detect_trial(loaded, trial, force=force, progress=bar))
+
+
+@app.command(epilog="Example: triangulate reconstruct recordings/ walk")
+def reconstruct(project: Folder, trials: Trials = None, force: Force = False) -> None:
+    """Triangulate and smooth trials.
+
+    Writes results/TRIAL/trajectories.parquet, report.html and the exports.
+    """
+    from triangulate.pipeline import reconstruct_trial
+    from triangulate.project import load_project
+
+    loaded = load_project(project)
+    for trial in loaded.chosen(tuple(trials or ())):
+        _report(reconstruct_trial(loaded, trial, force=force, progress=bar))
+
+
+@app.command(epilog="Example: triangulate run recordings/")
+def run(project: Folder, force: Force = False) -> None:
+    """Do every stage that is out of date."""
+    from triangulate.pipeline import run_project
+    from triangulate.project import load_project
+
+    for outcome in run_project(load_project(project), force=force, progress=bar):
+        _report(outcome)
+
+
+@app.command(epilog="Example: triangulate export results/walk/trajectories.parquet --to trc,c3d,movement")
+def export(
+    file: Annotated[Path, typer.Argument(help="A trajectories.parquet.")],
+    to: Annotated[
+        str, typer.Option(help="Formats, separated by commas: trc,c3d,csv,anipose,dlc,sleap,movement,nwb.")
+    ],
+) -> None:
+    """Write trajectories for other tools, beside the file."""
+    from triangulate.export.formats import FORMATS, read, write
+
+    wanted = [name.strip().lower().lstrip(".") for name in to.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in FORMATS]
+    if unknown or not wanted:
+        raise ValueError(f"no format called {', '.join(unknown) or repr(to)}; known are {', '.join(FORMATS)}")
+    trajectories = read(file)
+    for name in wanted:
+        path = file.with_name(file.name.removesuffix(".parquet") + FORMATS[name][0])
+        write(trajectories, path)
+        say(f"wrote {path}")
+
+
+def _report(outcome: Any) -> None:
+    what = " ".join(filter(None, (outcome.stage, outcome.trial)))
+    if outcome.reason is None:
+        say(f"{what}: up to date")
+        return
+    summary = f"; {outcome.summary}" if outcome.summary else ""
+    say(f"{what}: {outcome.seconds:.1f} s{summary}")
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    tqdm.write(f"note: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def main() -> None:
+    """Run the command line."""
+    warnings.showwarning = _show_warning
+    app()

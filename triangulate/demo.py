@@ -1,0 +1,172 @@
+"""The demo: a rendered recording with known truth goes through every stage as a user's project would.
+
+Only the table at its end knows the truth.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.rig import Rig
+from calibration.similarity import fit_similarity
+from models2d.readers.joining import read_detections
+from triangulate import synthetic
+from triangulate.export.formats import read
+from triangulate.freshness import record_of, save_record, stale
+from triangulate.pipeline import Outcome, Progress, run_project
+from triangulate.points import triangulate_points
+from triangulate.project import FILE, Project, load_project
+from triangulate.project_start import write_project
+
+Float = NDArray[np.float64]
+
+TRIAL = "walk"
+HELD_OUT = 1000
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Comparison:
+    """The results of the demo beside the truth.
+
+    Attributes
+    ----------
+    centers : (views,) float, m
+        Distance of each camera's centre from the truth.
+    held_out : (points,) float, m
+        Error of points in the volume that no stage has seen, seen without noise through the calibrated rig.
+    pixels : (n,) float, px
+        Error of all detections.
+    found : float
+        Share of the keypoints inside the images that were detected.
+    raw, smoothed : (n,) float, m
+        3D errors of the points that both have.
+    """
+
+    centers: Float
+    held_out: Float
+    pixels: Float
+    found: float
+    raw: Float
+    smoothed: Float
+
+
+def render_demo(folder: Path, scene: synthetic.Scene, progress: Progress | None = None) -> Outcome:
+    """Write the recording and its project file, unless they are there.
+
+    Parameters
+    ----------
+    folder : path
+    scene : Scene
+    progress : callable, optional
+
+    Returns
+    -------
+    outcome : Outcome
+    """
+    began = perf_counter()
+    options = {"frames": [len(scene.world_from_board), len(scene.xyz)], "seed": scene.seed}
+    files = [
+        *(folder / "calibration" / f"{name}.avi" for name in scene.rig.names),
+        *(folder / "trials" / TRIAL / f"{name}.avi" for name in scene.rig.names),
+        folder / FILE,
+    ]
+    record = record_of({}, options)
+    reason = stale(files, record)
+    if reason is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        synthetic.write_recording(scene, folder, progress=progress)
+        write_project(folder, board=scene.board, model="demo", floor_frame=0, overwrite=True)
+        save_record(files[0], record)
+    return Outcome(stage="render", outputs=(folder / FILE,), seconds=perf_counter() - began, reason=reason)
+
+
+def run_demo(folder: Path, scene: synthetic.Scene, progress: Progress | None = None) -> Iterator[Outcome]:
+    """Render the recording and take it through every stage.
+
+    Parameters
+    ----------
+    folder : path
+    scene : Scene
+    progress : callable, optional
+
+    Yields
+    ------
+    outcome : Outcome
+    """
+    yield render_demo(folder, scene, progress)
+    yield from run_project(load_project(folder), progress=progress)
+
+
+def compare(project: Project, scene: synthetic.Scene) -> Comparison:
+    """Hold the results of the demo against the truth.
+
+    The world of a calibration is a choice, so the truth is first moved onto it rigidly, without scaling, by
+    the held-out points.
+
+    Parameters
+    ----------
+    project : Project
+    scene : Scene
+
+    Returns
+    -------
+    comparison : Comparison
+    """
+    rig, folder = Rig.load(project.rig_file).select(scene.rig.names), project.results(TRIAL)
+    points = np.random.default_rng(1).uniform([-0.6, -0.6, 0.05], [0.6, 0.6, 1.3], size=(HELD_OUT, 3))
+    seen = triangulate_points(scene.rig.project(points), rig, method="refined")
+    _, found_from_true = fit_similarity(points, seen, scale=False)
+    true_xyz = found_from_true.apply(scene.xyz.reshape(-1, 3)).reshape(scene.xyz.shape)
+    detections = read_detections(folder / "detections.parquet")
+    order = [detections.views.index(name) for name in scene.rig.names]
+    truth = np.moveaxis(scene.rig.project(scene.xyz), -2, 1)
+    pixels = np.linalg.norm(detections.xy[:, order, 0] - truth, axis=-1)
+    raw, smoothed = (read(folder / f"{name}.parquet") for name in ("raw", "trajectories"))
+    errors = [np.linalg.norm(points.xyz[:, 0] - true_xyz, axis=-1) for points in (raw, smoothed)]
+    both = np.isfinite(errors[0]) & np.isfinite(errors[1])
+    return Comparison(
+        centers=np.linalg.norm(rig.centers - found_from_true.apply(scene.rig.centers), axis=-1),
+        held_out=np.linalg.norm(seen - found_from_true.apply(points), axis=-1),
+        pixels=pixels[np.isfinite(pixels)],
+        found=float(np.isfinite(pixels).mean()),
+        raw=errors[0][both],
+        smoothed=errors[1][both],
+    )
+
+
+def table(comparison: Comparison, outcomes: list[Outcome]) -> str:
+    """Lay out the comparison and the seconds of each stage.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    outcomes : list of Outcome
+
+    Returns
+    -------
+    text : str
+    """
+    mm = {name: 1000 * getattr(comparison, name) for name in ("centers", "held_out", "raw", "smoothed")}
+    rows = [
+        ("against the truth", "mean", "median", "95% below", "worst"),
+        _row("camera centres (mm)", mm["centers"]),
+        _row("held-out points (mm)", mm["held_out"]),
+        _row("2D detections (px)", comparison.pixels),
+        _row("3D raw (mm)", mm["raw"]),
+        _row("3D smoothed (mm)", mm["smoothed"]),
+    ]
+    lines = [f"{name:<24}" + "".join(f"{cell:>12}" for cell in cells) for name, *cells in rows]
+    lines.insert(1, "-" * len(lines[0]))
+    lines.append(f"{100 * comparison.found:.1f}% of all keypoints were detected")
+    seconds = ", ".join(f"{outcome.stage} {outcome.seconds:.1f}" for outcome in outcomes)
+    total = sum(outcome.seconds for outcome in outcomes)
+    return "\n".join([*lines, "", f"seconds: {seconds}; total {total:.1f}"])
+
+
+def _row(name: str, values: Float) -> tuple[str, ...]:
+    cells = (np.mean(values), np.median(values), np.percentile(values, 95), np.max(values))
+    return (name, *(f"{cell:.2f}" for cell in cells))
