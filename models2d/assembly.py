@@ -1,0 +1,244 @@
+"""From body parts to people in one image, by associative embedding or by DeeperCut's program."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+from calibration.arrays import frozen
+from models2d.grouping_program import Grouping, solve_grouping
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Individuals:
+    """People found in one image.
+
+    Attributes
+    ----------
+    xy : (individuals, keypoints, 2) float, px
+        NaN where a keypoint was not found.
+    confidence : (individuals, keypoints) float
+    """
+
+    xy: Float
+    confidence: Float
+
+    def __len__(self) -> int:
+        """Return the number of people."""
+        return len(self.xy)
+
+
+def group_by_tags(
+    xy: ArrayLike,
+    confidence: ArrayLike,
+    tags: ArrayLike,
+    *,
+    order: Sequence[int] | None = None,
+    tag_distance: float = 1.0,
+    least: float = 0.1,
+) -> Individuals:
+    """Group the candidates of each keypoint by associative-embedding tags.
+
+    Parameters
+    ----------
+    xy : (keypoints, candidates, 2) float, px
+    confidence : (keypoints, candidates) float
+    tags : (keypoints, candidates, dimensions) float
+        Equal for the keypoints of one person, apart for others.
+    order : sequence of int, optional
+        Keypoints in the order in which they join; as they come (head first, in COCO's order) unless given.
+    tag_distance : float
+        Largest distance to a person's mean tag.
+    least : float
+        Candidates of lower confidence are left out.
+
+    Returns
+    -------
+    individuals : Individuals
+        The best mean confidence first.
+
+    Raises
+    ------
+    ShapeError
+        If the arrays do not agree.
+
+    Notes
+    -----
+    Newell, Huang and Deng, Associative Embedding, NIPS 2017, section 3.3: keypoint after keypoint,
+    candidates are matched to the people so far by a maximum matching on tag distance, then confidence; the
+    unmatched start new people. As in the authors' code the matching is the Hungarian method on 100
+    round(distance) - confidence.
+    """
+    points = frozen(xy, ("keypoints", "candidates", 2), "xy")
+    keypoints, candidates, _ = points.shape
+    scores = frozen(confidence, (keypoints, candidates), "confidence")
+    embedding = frozen(tags, (keypoints, candidates, "dimensions"), "tags")
+    people: list[dict[int, int]] = []
+    for keypoint in range(keypoints) if order is None else order:
+        able = np.flatnonzero((scores[keypoint] >= least) & np.isfinite(points[keypoint, :, 0]))
+        able = able[np.argsort(-scores[keypoint, able], kind="stable")]
+        for candidate, person in _matched(
+            people, embedding, scores, keypoint=keypoint, able=able, limit=tag_distance
+        ):
+            if person is None:
+                people.append({keypoint: candidate})
+            else:
+                people[person][keypoint] = candidate
+    return _collected(people, points, scores)
+
+
+def _matched(
+    people: list[dict[int, int]], tags: Float, scores: Float, *, keypoint: int, able: Int, limit: float
+) -> list[tuple[int, int | None]]:
+    if not people or not len(able):
+        return [(int(candidate), None) for candidate in able]
+    means = np.array([np.mean([tags[k, c] for k, c in person.items()], axis=0) for person in people])
+    away = np.linalg.norm(tags[keypoint, able][:, None] - means, axis=-1)
+    cost = np.round(away) * 100 - scores[keypoint, able][:, None]
+    # Columns of a large constant cost let every candidate stay without a person.
+    padded = np.concatenate([cost, np.full((len(able), len(able)), 1e10)], axis=1)
+    rows, columns = linear_sum_assignment(padded)
+    return [
+        (int(able[row]), int(column) if column < len(people) and away[row, column] < limit else None)
+        for row, column in zip(rows, columns, strict=True)
+    ]
+
+
+def _collected(people: list[dict[int, int]], xy: Float, scores: Float) -> Individuals:
+    found = np.full((len(people), len(xy), 2), np.nan)
+    confidence = np.full(found.shape[:2], np.nan)
+    for number, person in enumerate(people):
+        for keypoint, candidate in person.items():
+            found[number, keypoint] = xy[keypoint, candidate]
+            confidence[number, keypoint] = scores[keypoint, candidate]
+    total = np.nansum(confidence, axis=1)
+    rank = np.argsort(-total, kind="stable")
+    return Individuals(xy=found[rank], confidence=confidence[rank])
+
+
+def log_odds_cost(probability: ArrayLike, least: float = 1e-4) -> Float:
+    """Turn probabilities into the program's costs log((1 - p) / p).
+
+    Parameters
+    ----------
+    probability : (...) float
+    least : float
+        Probabilities are kept in [least, 1 - least], so that no cost is infinite.
+
+    Returns
+    -------
+    cost : (...) float
+
+    Examples
+    --------
+    >>> log_odds_cost([0.5, 0.0]).round(2).tolist()
+    [0.0, 9.21]
+    """
+    p = np.clip(np.asarray(probability, dtype=np.float64), least, 1 - least)
+    return np.asarray(np.log((1 - p) / p))
+
+
+def offset_costs(xy: ArrayLike, part: ArrayLike, offsets: ArrayLike, sigma: float) -> tuple[Int, Float]:
+    """Compute the pairwise costs of detections from the offsets that a network regresses.
+
+    Parameters
+    ----------
+    xy : (candidates, 2) float, px
+    part : (candidates,) int
+        Keypoint of each candidate.
+    offsets : (candidates, keypoints, 2) float, px
+        From each candidate to every keypoint of the same person; NaN where unknown.
+    sigma : float, px
+        Standard deviation of the offsets.
+
+    Returns
+    -------
+    edges : (edges, 2) int
+    cost : (edges,) float
+        Of one person having both, in [-9.2, 9.2].
+
+    Raises
+    ------
+    ShapeError
+        If the arrays do not agree.
+    ValueError
+        If sigma is not positive.
+
+    Notes
+    -----
+    DeeperCut, section 4: both ends predict the other; a logistic model of the two distances gives the
+    probability. Here its argument is the log-likelihood ratio of normal offsets against an even spread over
+    the disc of 3 sigma: 3 - (e1^2 + e2^2) / (4 sigma^2). Two detections of one part are one person's if
+    they are within a sigma.
+    """
+    points = frozen(xy, ("candidates", 2), "xy")
+    label = frozen(part, (len(points),), "part", np.int64)
+    ahead = frozen(offsets, (len(points), "keypoints", 2), "offsets")
+    if not sigma > 0:
+        raise ValueError(f"sigma: expected a positive number of px, got {sigma}")
+    one, two = np.triu_indices(len(points), 1)
+    e1 = ((points[one] + ahead[one, label[two]] - points[two]) ** 2).sum(axis=-1)
+    e2 = ((points[two] + ahead[two, label[one]] - points[one]) ** 2).sum(axis=-1)
+    same = label[one] == label[two]
+    apart = ((points[one] - points[two]) ** 2).sum(axis=-1)
+    away = np.where(same, 8 * apart, np.nanmean(np.stack([e1, e2]), axis=0)) / (2 * sigma**2)
+    limit = float(log_odds_cost(0.0))
+    known = np.isfinite(away)
+    return np.column_stack([one, two])[known], np.clip(away - 3.0, -limit, limit)[known]
+
+
+def group_by_program(
+    xy: ArrayLike,
+    confidence: ArrayLike,
+    part: ArrayLike,
+    *,
+    edges: ArrayLike,
+    pairwise: ArrayLike,
+    keypoints: int,
+    time_limit: float = 10.0,
+) -> tuple[Individuals, Grouping]:
+    """Group candidates into people by DeeperCut's integer program.
+
+    Parameters
+    ----------
+    xy : (candidates, 2) float, px
+    confidence : (candidates,) float
+        Probability that each candidate is its part.
+    part : (candidates,) int
+        Keypoint of each candidate.
+    edges : (edges, 2) int
+    pairwise : (edges,) float
+        See `offset_costs` and `solve_grouping`.
+    keypoints : int
+    time_limit : float, s
+
+    Returns
+    -------
+    individuals : Individuals
+        Of several candidates for one keypoint of a person the most confident.
+    grouping : Grouping
+
+    Raises
+    ------
+    ShapeError, ValueError, ModelError
+        As `solve_grouping`.
+    """
+    points = frozen(xy, ("candidates", 2), "xy")
+    scores = frozen(confidence, (len(points),), "confidence")
+    label = frozen(part, (len(points),), "part", np.int64)
+    grouping = solve_grouping(log_odds_cost(scores), edges, pairwise, time_limit=time_limit)
+    count = int(grouping.person.max(initial=-1)) + 1
+    found = np.full((count, keypoints, 2), np.nan)
+    sure = np.full((count, keypoints), np.nan)
+    for candidate in np.argsort(scores, kind="stable"):
+        person = grouping.person[candidate]
+        if person >= 0:
+            found[person, label[candidate]] = points[candidate]
+            sure[person, label[candidate]] = scores[candidate]
+    rank = np.argsort(-np.nansum(sure, axis=1), kind="stable")
+    return Individuals(xy=found[rank], confidence=sure[rank]), grouping
