@@ -1,0 +1,93 @@
+"""The relative pose of two cameras from points that both see, and how far points are from agreeing with it.
+
+Source: Nister 2004, "An efficient solution to the five-point relative pose problem", through OpenCV.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import RigidTransform, Rotation
+
+Float = NDArray[np.float64]
+
+
+def essential_matrix(a: Float, b: Float, threshold: float | None) -> Float | None:
+    """Find the essential matrix that most point pairs agree with.
+
+    Parameters
+    ----------
+    a, b : (points, 2) float, normalised, cam
+    threshold : float, normalised
+        Distance from the epipolar line; None for the least median of squares, which needs no threshold but a
+        majority of good pairs.
+
+    Returns
+    -------
+    E : (3, 3) float or None
+        b' E a = 0; None where there are too few points or they fit no matrix.
+    """
+    if len(a) < 8:
+        return None
+    cv2.setRNGSeed(0)
+    method = cv2.LMEDS if threshold is None else cv2.USAC_MAGSAC
+    E, _ = cv2.findEssentialMat(a, b, np.eye(3), method=method, prob=0.999, threshold=threshold or 1.0)
+    return None if E is None or E.shape[0] < 3 else np.asarray(E[:3], dtype=np.float64)
+
+
+def epipolar_error(E: Float, a: Float, b: Float) -> Float:
+    """Sampson's distance of point pairs from an essential matrix, (points,) normalised.
+
+    Source: Hartley & Zisserman 2004, "Multiple view geometry", eq. 11.9.
+    """
+    ones = np.ones((len(a), 1))
+    a1, b1 = np.hstack([a, ones]), np.hstack([b, ones])
+    line_b, line_a = a1 @ E.T, b1 @ E
+    bottom = (line_b[:, :2] ** 2).sum(axis=1) + (line_a[:, :2] ** 2).sum(axis=1)
+    return np.asarray(np.abs((b1 * line_b).sum(axis=1)) / np.sqrt(np.maximum(bottom, 1e-300)))
+
+
+def relative_pose(E: Float, a: Float, b: Float) -> tuple[RigidTransform, Float]:
+    """Choose the decomposition of an essential matrix that has most points in front of both cameras.
+
+    Parameters
+    ----------
+    E : (3, 3) float
+    a, b : (points, 2) float, normalised, cam
+
+    Returns
+    -------
+    b_from_a : RigidTransform
+        With a baseline of length 1.
+    xyz : (points, 3) float, baselines, cam a
+        NaN behind a camera.
+    """
+    first, second, direction = cv2.decomposeEssentialMat(E)
+    best = (-1, RigidTransform.identity(), np.empty((0, 3)))
+    for R in (first, second):
+        for t in (direction.ravel(), -direction.ravel()):
+            xyz = _meet(np.asarray(R, dtype=np.float64), np.asarray(t, dtype=np.float64), a, b)
+            count = int(np.isfinite(xyz[:, 0]).sum())
+            if count > best[0]:
+                best = count, RigidTransform.from_components(t, Rotation.from_matrix(R)), xyz
+    return best[1], best[2]
+
+
+def parallax(b_from_a: RigidTransform, a: Float, b: Float) -> Float:
+    """Angle between the two rays of each point, (points,) rad."""
+    ray_a, ray_b = (np.hstack([xy, np.ones((len(xy), 1))]) for xy in (a, b))
+    ray_a = b_from_a.rotation.apply(ray_a)
+    cosine = (ray_a * ray_b).sum(axis=1) / np.linalg.norm(ray_a, axis=1) / np.linalg.norm(ray_b, axis=1)
+    return np.asarray(np.arccos(np.clip(cosine, -1, 1)))
+
+
+def _meet(R: Float, t: Float, a: Float, b: Float) -> Float:
+    """Points nearest to both rays, in camera a; NaN behind a camera."""
+    center = -R.T @ t
+    da = np.hstack([a, np.ones((len(a), 1))])
+    db = np.hstack([b, np.ones((len(b), 1))]) @ R
+    aa, bb, ab = ((x * y).sum(axis=1) for x, y in ((da, da), (db, db), (da, db)))
+    pa, pb = da @ center, db @ center
+    bottom = np.maximum(aa * bb - ab**2, 1e-300)
+    along_a, along_b = (bb * pa - ab * pb) / bottom, (ab * pa - aa * pb) / bottom
+    xyz = 0.5 * (along_a[:, None] * da + center + along_b[:, None] * db)
+    return np.where(((along_a > 0) & (along_b > 0))[:, None], xyz, np.nan)
