@@ -22,3 +22,11 @@ def recordings():
         return folder
 
     return find
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory):
+    """Project, scene and outcomes of a short demo; not to be changed."""
+    from tests.demo_project import shared_folder, short_demo
+
+    return short_demo(shared_folder(tmp_path_factory.getbasetemp()))

@@ -1,8 +1,8 @@
 """One short run of the demo, shared by every test that looks at what a project leaves behind."""
 
-from functools import cache
+import fcntl
+import os
 from pathlib import Path
-from tempfile import mkdtemp
 
 from triangulate import demo
 from triangulate.project import load_project
@@ -11,10 +11,16 @@ from triangulate.synthetic import demo_scene
 BOARD_FRAMES, FIGURE_FRAMES = 40, 24
 
 
-@cache
-def demo_run():
-    """Return project, scene and outcomes of a short demo; its folder lasts as long as the process."""
-    folder = Path(mkdtemp(prefix="triangulate-demo-"))
+def short_demo(folder: Path):
+    """Run the demo, or find that another process has; return project, scene and outcomes."""
     scene = demo_scene(BOARD_FRAMES, FIGURE_FRAMES)
-    outcomes = list(demo.run_demo(folder, scene))
+    folder.mkdir(exist_ok=True)
+    with (folder.parent / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        outcomes = list(demo.run_demo(folder, scene))
     return load_project(folder), scene, outcomes
+
+
+def shared_folder(base: Path) -> Path:
+    """Return a folder that all processes of one test run share."""
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-demo"

@@ -140,22 +140,31 @@ def demo(
     say(f"project   {project.file}")
 
 
-@app.command(epilog="Example: triangulate init recordings/")
-def init(folder: Annotated[Path, typer.Argument(help="Folder with the recordings.")]) -> None:
+@app.command(epilog="Example: triangulate init recordings/ --board 7x5 --square 0.04 --marker 0.03")
+def init(  # noqa: PLR0917 - options of a command line, each with a name
+    folder: Annotated[Path, typer.Argument(help="Folder with the recordings.")],
+    board: Annotated[str | None, typer.Option(help="Squares of the Charuco board, as 7x5.")] = None,
+    square: Annotated[float | None, typer.Option(help="Side of a square, in metres.")] = None,
+    marker: Annotated[float | None, typer.Option(help="Side of a marker, in metres.")] = None,
+    dictionary: Annotated[str, typer.Option(help="Dictionary of the markers.")] = "4X4_50",
+    model: Annotated[str | None, typer.Option(help="Network that finds the keypoints.")] = None,
+) -> None:
     """Look at a folder of videos and write a project.toml.
 
     Files of one recording may differ only in the name of the camera, in whatever part of the path it stands:
-    calibration/left.mp4, calibration/right.mp4, or left/trial1.avi, right/trial1.avi.
+    calibration/left.mp4, calibration/right.mp4, or left/trial1.avi, right/trial1.avi. Without a board the
+    file holds an example to be changed.
     """
-    from triangulate.project_start import find_recordings, write_project
+    from triangulate.project_start import charuco_of, find_recordings, write_project
 
-    file = write_project(folder)
+    wanted = None if board is None else charuco_of(board, square=square, marker=marker, dictionary=dictionary)
+    file = write_project(folder, board=wanted, model=model)
     found = find_recordings(folder)
     say(f"{len(found.cameras)} cameras: {', '.join(found.cameras)}")
     say(f"calibration: {found.calibration or 'none found'}")
     for name, pattern in found.trials.items():
         say(f"trial {name}: {pattern}")
-    say(f"wrote {file}; put in your board and where detections come from, then: triangulate check {folder}")
+    say(f"wrote {file}; look through it, then: triangulate check {folder}")
 
 
 @app.command(epilog="Example: triangulate check recordings/")

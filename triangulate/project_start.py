@@ -221,6 +221,46 @@ def project_text(
     )
 
 
+def charuco_of(squares: str, *, square: float | None, marker: float | None, dictionary: str) -> Board:
+    """Make a Charuco board from what is typed on a command line.
+
+    Parameters
+    ----------
+    squares : str
+        Columns and rows, as "7x5".
+    square : float, m, optional
+    marker : float, m, optional
+        By default three quarters of a square.
+    dictionary : str
+
+    Returns
+    -------
+    board : Board
+
+    Raises
+    ------
+    ValueError
+        If the squares are not two numbers, or their side is not given.
+
+    Examples
+    --------
+    >>> charuco_of("7x5", square=0.04, marker=None, dictionary="4X4_50").marker
+    0.03
+    """
+    match = re.fullmatch(r"(\d+)\s*[xX]\s*(\d+)", squares.strip())
+    if not match:
+        raise ValueError(f"--board: expected columns and rows such as 7x5, got {squares!r}")
+    if square is None:
+        raise ValueError("--board needs --square, the side of a square in metres, as measured on the print")
+    return Board.charuco(
+        columns=int(match[1]),
+        rows=int(match[2]),
+        square=square,
+        marker=0.75 * square if marker is None else marker,
+        dictionary=dictionary,
+    )
+
+
 def _quoted(text: str | None) -> str:
     return '"' + (text or "").replace("\\", "\\\\").replace('"', '\\"') + '"'
 

@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner
 
 from models2d import read_detections, write_detections
-from tests.demo_project import demo_run
 from triangulate.cli import app
 from triangulate.synthetic import write_video
 
@@ -85,16 +84,16 @@ def test_an_export_lists_the_known_formats(tmp_path):
     refused(run("export", tmp_path / "t.parquet", "--to", "trc"), "t.parquet: no such file")
 
 
-def test_export(tmp_path):
-    source = demo_run()[0].results("walk") / "trajectories.parquet"
+def test_export(tmp_path, demo_run):
+    source = demo_run[0].results("walk") / "trajectories.parquet"
     shutil.copy(source, tmp_path / "t.parquet")
     result = run("export", tmp_path / "t.parquet", "--to", "anipose,trc")
     assert result.exit_code == 0, result.output
     assert {path.name for path in tmp_path.iterdir()} == {"t.parquet", "t.trc", "t.anipose.csv"}
 
 
-def test_run_says_what_is_up_to_date():
-    result = run("run", demo_run()[0].folder)
+def test_run_says_what_is_up_to_date(demo_run):
+    result = run("run", demo_run[0].folder)
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
         "calibrate: up to date",
@@ -180,9 +179,9 @@ def test_a_camera_without_a_file(videos):
 
 
 @pytest.fixture
-def with_files(tmp_path):
+def with_files(tmp_path, demo_run):
     """The finished demo, but with detections in files of another tool."""
-    project = demo_run()[0]
+    project = demo_run[0]
     folder = tmp_path / "project"
     shutil.copytree(project.folder, folder)
     found = read_detections(folder / "results" / "walk" / "detections.parquet")

@@ -13,7 +13,7 @@ import triangulate
 from calibration import Rig
 from models2d import read_detections
 from tests.browser import opened_page
-from tests.demo_project import FIGURE_FRAMES, demo_run
+from tests.demo_project import FIGURE_FRAMES
 from tests.test_triangulate.strict_trc import read_trc
 from triangulate import ProjectError, demo, pipeline
 from triangulate.checks import check_project
@@ -23,9 +23,9 @@ from triangulate.project import load_project
 from triangulate.report_numbers import gaps
 
 
-@pytest.fixture(scope="module")
-def run():
-    return demo_run()
+@pytest.fixture
+def run(demo_run):
+    return demo_run
 
 
 @pytest.fixture
