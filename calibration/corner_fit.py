@@ -101,7 +101,7 @@ def _solve(H, g, free, damping):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gather(gray, x, y, ex, ey, kind, dark, reach, margin, offsets, values):
+def _gather(gray, x, y, ex, ey, kind, dark, reach, margin, every, offsets, values):
     """Collect the pixels that belong to the two edges; returns how many."""
     height, width = gray.shape
     det = ex[0] * ey[1] - ex[1] * ey[0]
@@ -112,7 +112,7 @@ def _gather(gray, x, y, ex, ey, kind, dark, reach, margin, offsets, values):
             dx, dy = px - x, py - y
             s, t = (dx * ey[1] - dy * ey[0]) / det, (ex[0] * dy - ex[1] * dx) / det
             far, near = max(abs(s), abs(t)), min(abs(s), abs(t))
-            if far > reach or count == len(values):
+            if far > reach or (px + py) % every or count == len(values):
                 continue
             if kind == MARKER:
                 # Inside the marker only its border, outside only the gap is known.
@@ -137,13 +137,14 @@ def _start(ex, ey, p):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fit(offsets, values, kind, p):
+def _fit(offsets, values, kind, p, first):
     """Fit the model from the start that `p` is; returns its residual relative to the contrast."""
     H, g = np.empty((_PARAMETERS, _PARAMETERS)), np.empty(_PARAMETERS)
     free = np.zeros(_PARAMETERS, dtype=np.bool_)
     free[6:] = True
-    cost = _normal_equations(offsets, values, p, kind, H, g)
-    p += _solve(H, g, free, 0.0)
+    if first:
+        _normal_equations(offsets, values, p, kind, H, g)
+        p += _solve(H, g, free, 0.0)
     free[:] = True
     cost = _normal_equations(offsets, values, p, kind, H, g)
     damping = 1e-3
@@ -157,7 +158,7 @@ def _fit(offsets, values, kind, p):
             moved = max(abs(trial[0] - p[0]), abs(trial[1] - p[1]))
             p[:], H[:], g[:], cost = trial, H_trial, g_trial, cost_trial
             damping = max(damping / 10, 1e-9)
-            if moved < 1e-3:
+            if moved < (0.05 if first else 1e-3):
                 break
         else:
             damping *= 10
@@ -200,15 +201,18 @@ def fit_corners(gray, xy, ex, ey, kind, dark, reach, margin):
         x, y = xy[i]
         if not (math.isfinite(x) and math.isfinite(ex[i, 0]) and math.isfinite(ey[i, 0])):
             continue
-        if abs(ex[i, 0] * ey[i, 1] - ex[i, 1] * ey[i, 0]) < 4.0:
+        area = abs(ex[i, 0] * ey[i, 1] - ex[i, 1] * ey[i, 0])
+        if area < 4.0:
             continue
         _start(ex[i], ey[i], p)
         plain, gap = margin, dark[i]
-        for _ in range(2):
-            count = _gather(gray, x, y, ex[i], ey[i], kind, gap, reach[i], plain, offsets, values)
+        for attempt in range(2):
+            # Half the pixels do for the first fit of a large window.
+            every = 2 if attempt == 0 and reach[i] * math.sqrt(area) > 7 else 1
+            count = _gather(gray, x, y, ex[i], ey[i], kind, gap, reach[i], plain, every, offsets, values)
             if count < 3 * _PARAMETERS:
                 break
-            residual = _fit(offsets[:count], values[:count], kind, p)
+            residual = _fit(offsets[:count], values[:count], kind, p, attempt == 0)
             blur = 0.5 * (p[4] + p[5])
             x, y = x + p[0], y + p[1]
             sign = -1.0 if kind == MARKER else -dark[i]
@@ -216,7 +220,7 @@ def fit_corners(gray, xy, ex, ey, kind, dark, reach, margin):
             # Once more around the corner itself, away from what is blurred into the plain parts.
             p[6] += p[8] * p[0] + p[9] * p[1]
             p[0] = p[1] = 0.0
-            blurred = _SPILL * blur / math.sqrt(abs(ex[i, 0] * ey[i, 1] - ex[i, 1] * ey[i, 0]))
+            blurred = _SPILL * blur / math.sqrt(area)
             plain = max(margin - blurred, 0.15 * margin)
             if kind == MARKER:
                 gap = max(dark[i] - blurred, 0.15 * dark[i])

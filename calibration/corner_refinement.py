@@ -19,7 +19,7 @@ Gray = NDArray[np.uint8]
 REACH = 0.25
 """Half side of the window in squares: further away the lens bends the edges."""
 
-REACH_PIXELS = (4.0, 16.0)
+REACH_PIXELS = (4.0, 12.0)
 """Least and greatest half side of the window in px."""
 
 CONTRAST = 5.0
