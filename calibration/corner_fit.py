@@ -138,7 +138,7 @@ def _start(ex, ey, p):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fit(offsets, values, kind, p, first):
-    """Fit the model from the start that `p` is; returns its residual relative to the contrast."""
+    """Fit the model from the start that `p` is; returns residual / contrast and the sd of the position."""
     H, g = np.empty((_PARAMETERS, _PARAMETERS)), np.empty(_PARAMETERS)
     free = np.zeros(_PARAMETERS, dtype=np.bool_)
     free[6:] = True
@@ -164,7 +164,15 @@ def _fit(offsets, values, kind, p, first):
             damping *= 10
             if damping > 1e3:
                 break
-    return math.sqrt(cost / len(values)) / (abs(p[7]) + 1e-9)
+    variance = cost / (len(values) - _PARAMETERS)
+    deviation = 0.0
+    for axis in range(2):
+        g[:] = 0.0
+        g[axis] = 1.0
+        column = _solve(H, g, free, 0.0)[axis]
+        # _solve gives zeros for a singular system.
+        deviation = max(deviation, math.sqrt(variance * column) if column > 0 else np.inf)
+    return math.sqrt(cost / len(values)) / (abs(p[7]) + 1e-9), deviation
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -189,11 +197,11 @@ def fit_corners(gray, xy, ex, ey, kind, dark, reach, margin):
 
     Returns
     -------
-    fitted : (n, 5) float
+    fitted : (n, 6) float
         x, y in px, mean blur in px, residual relative to the contrast, contrast (signed; positive where it
-        is as `dark` says). NaN where there are too few pixels.
+        is as `dark` says), standard deviation of the position in px. NaN where there are too few pixels.
     """
-    fitted = np.full((len(xy), 5), np.nan)
+    fitted = np.full((len(xy), 6), np.nan)
     most = 4096
     offsets, values = np.empty((most, 2)), np.empty(most)
     p = np.empty(_PARAMETERS)
@@ -212,11 +220,11 @@ def fit_corners(gray, xy, ex, ey, kind, dark, reach, margin):
             count = _gather(gray, x, y, ex[i], ey[i], kind, gap, reach[i], plain, every, offsets, values)
             if count < 3 * _PARAMETERS:
                 break
-            residual = _fit(offsets[:count], values[:count], kind, p, attempt == 0)
+            residual, deviation = _fit(offsets[:count], values[:count], kind, p, attempt == 0)
             blur = 0.5 * (p[4] + p[5])
             x, y = x + p[0], y + p[1]
             sign = -1.0 if kind == MARKER else -dark[i]
-            fitted[i] = x, y, blur, residual, sign * p[7]
+            fitted[i] = x, y, blur, residual, sign * p[7], deviation
             # Once more around the corner itself, away from what is blurred into the plain parts.
             p[6] += p[8] * p[0] + p[9] * p[1]
             p[0] = p[1] = 0.0

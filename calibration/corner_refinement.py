@@ -28,6 +28,12 @@ CONTRAST = 5.0
 RESIDUAL = 0.4
 """Greatest RMS residual of the fit relative to half the difference of dark and bright."""
 
+DEVIATION = 1.0
+"""Greatest standard deviation of a corner in px, from the residual and the pixels it was fitted to."""
+
+BORDER = 5.0
+"""Least distance from the image border in px: beyond it the window holds too little of an edge."""
+
 MOVED = 0.15
 """Greatest way from the start in squares."""
 
@@ -52,9 +58,9 @@ def refine_corners(gray: Gray, xy: Float, board: Board) -> Float:
     ex, ey = _steps(xy, board)
     fitted = _crossings(gray, xy, ex, ey, board)
     tried = np.isfinite(fitted[:, 0])
-    good = tried & _is_corner(fitted, xy, ex, ey)
+    good = tried & _is_corner(fitted, xy, ex, ey) & _inside(fitted, gray)
     refined = np.where(good[:, None], fitted[:, :2], np.where(tried[:, None], np.nan, xy))
-    return _completed(gray, refined, fitted[good], board) if good.sum() >= 6 else refined
+    return _completed(gray, refined, fitted[good], board) if good.sum() >= 4 else refined
 
 
 def _crossings(gray: Gray, xy: Float, ex: Float, ey: Float, board: Board) -> Float:
@@ -81,7 +87,13 @@ def _is_corner(fitted: Float, start: Float, ex: Float, ey: Float) -> Bool:
         & (fitted[:, 2] < 0.25 * step)
         & (fitted[:, 3] < RESIDUAL)
         & (fitted[:, 4] > CONTRAST)
+        & (fitted[:, 5] < DEVIATION)
     )
+
+
+def _inside(fitted: Float, gray: Gray) -> Bool:
+    last = np.array(gray.shape[::-1]) - 1 - BORDER
+    return np.asarray(((fitted[:, :2] > BORDER) & (fitted[:, :2] < last)).all(axis=1))
 
 
 def _steps(xy: Float, board: Board) -> tuple[Float, Float]:
@@ -142,6 +154,7 @@ def _completed(gray: Gray, xy: Float, found: Float, board: Board) -> Float:
         fitted = _crossings(gray, start, ex, ey, board)
         good = (
             _is_corner(fitted, start, ex, ey)
+            & _inside(fitted, gray)
             & (fitted[:, 2] < 2 * np.median(found[:, 2]))
             & (fitted[:, 3] < 2 * np.median(found[:, 3]))
             & (fitted[:, 4] > 0.5 * np.median(found[:, 4]))
