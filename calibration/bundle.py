@@ -117,7 +117,7 @@ def normal_equations(corners: Corners, unknowns: Unknowns, free: Free, sigma: Fl
     return Normal(
         H=A.T @ (A.T @ H).T + free.prior,
         g=A.T @ g + pull,
-        W=(W.reshape(6 * frames, n) @ A).reshape(frames, 6, -1),
+        W=(W.reshape(6 * frames, n) @ A).reshape(frames, 6, A.shape[1]),
         V=V,
         h=h,
     )
@@ -129,7 +129,7 @@ def reduced(normal: Normal, damping: float) -> tuple[Float, Float, Float, Float]
     V = normal.V.copy()
     V[:, eye, eye] = V[:, eye, eye] * (1 + damping) + 1e-12 * np.trace(V, axis1=1, axis2=2)[:, None] + 1e-30
     L = np.linalg.inv(np.linalg.cholesky(V))
-    Y = np.einsum("fij,fjn->fin", L, normal.W).reshape(-1, normal.W.shape[2])
+    Y = (L @ normal.W).reshape(6 * len(V), normal.W.shape[2])
     y = np.einsum("fij,fj->fi", L, normal.h).ravel()
     S = normal.H - Y.T @ Y
     diagonal = np.arange(len(S))
@@ -140,8 +140,8 @@ def reduced(normal: Normal, damping: float) -> tuple[Float, Float, Float, Float]
 def step(normal: Normal, damping: float) -> tuple[Float, Float]:
     """Solve for the change of the free unknowns and of the frames."""
     S, s, L, y = reduced(normal, damping)
-    dx = linalg.cho_solve(linalg.cho_factor(S, lower=True), s) if len(s) else s
-    back = y.reshape(-1, 6) - np.einsum("fij,fjn,n->fi", L, normal.W, dx, optimize=True)
+    dx = linalg.cho_solve(linalg.cho_factor(S, lower=True, check_finite=False), s) if len(s) else s
+    back = y.reshape(-1, 6) - np.einsum("fij,fj->fi", L, normal.W @ dx)
     return dx, np.einsum("fji,fj->fi", L, back)
 
 
@@ -215,7 +215,7 @@ def refine(
         while damping < 1e12:
             try:
                 trial = move(unknowns, free, *step(normal, damping))
-            except (linalg.LinAlgError, np.linalg.LinAlgError, ValueError):
+            except linalg.LinAlgError:
                 damping = max(damping * 10, 1e-6)
                 continue
             cost = total_cost(corners, trial, free, sigma, c2)

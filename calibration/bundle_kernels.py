@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0917, PLR0912, PLR0915, C901  (a compiled kernel takes plain arrays and is one long loop)
+# ruff: noqa: PLR0917, C901  (a compiled kernel takes plain arrays and is one long loop)
 """Compiled normal equations of the joint calibration; importing this module loads numba.
 
 Everything is accumulated per group: the corners that one view sees in one frame share a pose, so the 2x6
@@ -162,6 +162,50 @@ def cost(residual, group_view, start, sigma, c2):
     return total
 
 
+@njit(cache=True, error_model="numpy")
+def _camera_derivatives(X0, X1, X2, lens, model, dk, spare, J):
+    """Fill d(xy)/d(lens, left perturbation of cam_from_world), (2, 22), at a point before the camera."""
+    iz = 1.0 / X2
+    x, y = X0 * iz, X1 * iz
+    k = lens[4:]
+    u, v, u_x, u_y, v_x, v_y = bend(x, y, k, model, spare)
+    _lens_derivatives(x, y, k, model, dk)
+    fx, fy = lens[0], lens[1]
+    J[:, :4] = 0.0
+    J[0, 0], J[1, 1], J[0, 2], J[1, 3] = u, v, 1.0, 1.0
+    for i in range(12):
+        J[0, 4 + i], J[1, 4 + i] = fx * dk[0, i], fy * dk[1, i]
+    p00, p01 = fx * u_x * iz, fx * u_y * iz
+    p10, p11 = fy * v_x * iz, fy * v_y * iz
+    p02, p12 = -(p00 * x + p01 * y), -(p10 * x + p11 * y)
+    J[0, 16] = p02 * X1 - p01 * X2
+    J[0, 17] = p00 * X2 - p02 * X0
+    J[0, 18] = p01 * X0 - p00 * X1
+    J[1, 16] = p12 * X1 - p11 * X2
+    J[1, 17] = p10 * X2 - p12 * X0
+    J[1, 18] = p11 * X0 - p10 * X1
+    J[0, 19], J[0, 20], J[0, 21] = p00, p01, p02
+    J[1, 19], J[1, 20], J[1, 21] = p10, p11, p12
+    return u, v
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def sensitivities(xyz, lens, model, Rc, tc, out):
+    """Fill d(xy)/d(lens, pose) of world points in every view, (points, views, 2, 22); NaN behind a camera.
+
+    The last three columns are the derivative by the point in camera coordinates.
+    """
+    dk, spare, J = np.zeros((2, 12)), np.zeros((2, 12)), np.zeros((2, POSE))
+    for n in range(len(xyz)):
+        for v in range(len(lens)):
+            X = Rc[v] @ xyz[n] + tc[v]
+            if X[2] <= 1e-9:
+                out[n, v] = np.nan
+                continue
+            _camera_derivatives(X[0], X[1], X[2], lens[v], model[v], dk, spare, J)
+            out[n, v] = J
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def normal_equations(
     groups,
@@ -214,11 +258,8 @@ def normal_equations(
         R1, t1 = _carried(Rb[f], tb[f], twist[f], delay[f, v])
         R, t = Rc[v] @ R1, Rc[v] @ t1 + tc[v]
         inverse = 1.0 / sigma[v] ** 2
-        k = lens[v, 4:]
         A[:] = 0.0
         b[:] = 0.0
-        J[:] = 0.0
-        used = 4 if model[v] == FISHEYE else 12
         for n in range(start[q], start[q + 1]):
             j = corner[n]
             b0, b1, b2 = board[j, 0], board[j, 1], board[j, 2]
@@ -227,37 +268,20 @@ def normal_equations(
             X2 = R[2, 0] * b0 + R[2, 1] * b1 + R[2, 2] * b2 + t[2]
             if X2 <= 1e-9:
                 continue
-            iz = 1.0 / X2
-            x, y = X0 * iz, X1 * iz
-            u, w_, u_x, u_y, v_x, v_y = bend(x, y, k, model[v], spare)
-            fx, fy = lens[v, 0], lens[v, 1]
-            rx, ry = xy[n, 0] - (fx * u + lens[v, 2]), xy[n, 1] - (fy * w_ + lens[v, 3])
+            u, w_ = _camera_derivatives(X0, X1, X2, lens[v], model[v], dk, spare, J)
+            rx, ry = xy[n, 0] - (lens[v, 0] * u + lens[v, 2]), xy[n, 1] - (lens[v, 1] * w_ + lens[v, 3])
             e2 = rx * rx + ry * ry
             if not e2 < BEHIND:
                 continue
             weight = weigh(e2 * inverse, c2)[1] * inverse
-            _lens_derivatives(x, y, k, model[v], dk)
-            J[0, 0], J[1, 1], J[0, 2], J[1, 3] = u, w_, 1.0, 1.0
-            for i in range(used):
-                J[0, 4 + i], J[1, 4 + i] = fx * dk[0, i], fy * dk[1, i]
-            # d(xy)/dX, then the left perturbation of cam_from_world: dX = w x X + v
-            p00, p01 = fx * u_x * iz, fx * u_y * iz
-            p10, p11 = fy * v_x * iz, fy * v_y * iz
-            p02, p12 = -(p00 * x + p01 * y), -(p10 * x + p11 * y)
-            J[0, 16] = p02 * X1 - p01 * X2
-            J[0, 17] = p00 * X2 - p02 * X0
-            J[0, 18] = p01 * X0 - p00 * X1
-            J[1, 16] = p12 * X1 - p11 * X2
-            J[1, 17] = p10 * X2 - p12 * X0
-            J[1, 18] = p11 * X0 - p10 * X1
-            J[0, 19], J[0, 20], J[0, 21] = p00, p01, p02
-            J[1, 19], J[1, 20], J[1, 21] = p10, p11, p12
             for i in range(POSE):
                 a0, a1 = weight * J[0, i], weight * J[1, i]
                 b[i] += a0 * rx + a1 * ry
                 for m in range(i + 1):
                     A[i, m] += a0 * J[0, m] + a1 * J[1, m]
             if with_board:
+                p00, p01, p02 = J[0, 19], J[0, 20], J[0, 21]
+                p10, p11, p12 = J[1, 19], J[1, 20], J[1, 21]
                 for c in range(3):
                     d0 = p00 * R[0, c] + p01 * R[1, c] + p02 * R[2, c]
                     d1 = p10 * R[0, c] + p11 * R[1, c] + p12 * R[2, c]

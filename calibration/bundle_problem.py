@@ -101,11 +101,23 @@ class Unknowns:
         """How long after the instant of a frame each view took its image, (frames, views) s."""
         return self.stamp + self.late
 
-    def with_board_poses(self, Rb: Float, tb: Float) -> "Unknowns":
-        """Replace the poses of the board, which stands still until `twist` is found."""
-        frames, views = len(Rb), len(self.lens)
-        stamp = self.stamp if len(self.stamp) == frames else np.zeros((frames, views))
-        return replace(self, Rb=Rb, tb=tb, twist=np.zeros((frames, 6)), stamp=stamp)
+    def at_frames(self, frames: Int) -> "Unknowns":
+        """Keep the boards of some frames."""
+        return replace(
+            self, Rb=self.Rb[frames], tb=self.tb[frames], twist=self.twist[frames], stamp=self.stamp[frames]
+        )
+
+    def with_rig_of(self, other: "Unknowns") -> "Unknowns":
+        """Take lenses, places, delays and the board itself from another estimate."""
+        return replace(
+            self,
+            lens=other.lens,
+            model=other.model,
+            Rc=other.Rc,
+            tc=other.tc,
+            board=other.board,
+            late=other.late,
+        )
 
     def to_rig(self, names: tuple[str, ...], sizes: Int, coefficients: tuple[int, ...]) -> Rig:
         """Give the cameras their names."""

@@ -1,7 +1,8 @@
-"""From board corners to a rig and a report on how good it is: the stages of a calibration in their order.
+"""From board corners to a rig and a report on how good it is: the steps of a calibration in their order.
 
-Every stage starts from the one before: a lens per view, places by consensus, everything but the lenses, then
-lenses of growing freedom, then the board. No stage needs a good guess from outside, and none drops frames.
+Every step starts from the one before: a lens per view, places by consensus, a staged joint refinement, the
+choice of lens and board by held-out error, the final fit and its uncertainty. No step needs a good guess from
+outside, and none drops frames silently.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,57 +12,68 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.board_poses import board_poses
-from calibration.bundle import Solution, noise, refine, residuals
-from calibration.bundle_parameters import COEFFICIENTS, FAMILY, Choice, free_unknowns
+from calibration.bundle import Solution, residuals
+from calibration.bundle_parameters import COEFFICIENTS, OFFSET_SIGMA, Choice, free_unknowns
 from calibration.bundle_problem import MODELS, Corners, Unknowns, lens_row, start_unknowns
 from calibration.camera import Intrinsics
+from calibration.covariance import Uncertainty, uncertainty
 from calibration.coverage import with_coverage
 from calibration.errors import CalibrationError
 from calibration.extrinsics import first_board_poses, first_places
+from calibration.held_out import HeldOut, fold_frames, leave_out, summed_up
 from calibration.intrinsics import first_lens
 from calibration.observations import BoardObservations
 from calibration.report import CalibrationReport
 from calibration.rig import Rig
+from calibration.selection import SHAPES, Selection, select
+from calibration.staging import ANGLE, LOSS, REJECTED_BEYOND, prepared, settle, staged
 from calibration.view_graph import check_connected, view_graph
 
 Float = NDArray[np.float64]
-
-LOSS = 3.0
-"""Scale of Cauchy's loss in multiples of the noise: 97% of least squares' efficiency on clean data."""
-
-REJECTED_BEYOND = 8.0
-"""A corner this many noise widths off has lost nearly all its weight and counts as rejected."""
+Int = NDArray[np.int64]
 
 MOST_REJECTED = 0.10
+"""Above this part of a view's corners a fit is wrong, however low its error on the rest."""
+
+FOLDS = 5
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Fit:
-    """A finished adjustment of some frames.
+    """A finished adjustment.
 
     Attributes
     ----------
     frames : (frames,) int
         Frames used, as indices into the observations.
     corners : Corners
-    choice : Choice
+    selection : Selection
+        What was left free, and why.
     solution : Solution
+    residual : (observations, 2) float, px
+    rejected : (observations,) bool
+    uncertainty : Uncertainty
     """
 
-    frames: NDArray[np.int64]
+    frames: Int
     corners: Corners
-    choice: Choice
+    selection: Selection
     solution: Solution
+    residual: Float
+    rejected: NDArray[np.bool_]
+    uncertainty: Uncertainty
 
 
 def calibrate(
     observations: BoardObservations,
     *,
-    lens: str | Mapping[str, str] = "pinhole8",
+    lens: str | Mapping[str, str] = "auto",
     intrinsics: Mapping[str, Intrinsics] | None = None,
     shared: Sequence[Sequence[str]] = (),
-    board_shape: str = "free",
+    board_shape: str = "auto",
+    board_sigma: float = OFFSET_SIGMA,
     focal: float | None = None,
+    validate: bool = True,
 ) -> tuple[Rig, CalibrationReport]:
     """Calibrate a rig from the corners of a board.
 
@@ -69,20 +81,26 @@ def calibrate(
     ----------
     observations : BoardObservations
     lens : str or mapping of view to str
-        "pinhole4", "pinhole5", "pinhole8", "pinhole12" or "fisheye".
+        "pinhole4", "pinhole5", "pinhole8", "pinhole12", "fisheye", or "auto": by held-out error.
     intrinsics : mapping of view to Intrinsics, optional
-        Known lenses, which are kept as they are.
+        Known lenses, which are kept as they are; rescaled where the images have another size.
     shared : sequence of sequences of view names
         Groups of identical cameras that share one lens.
-    board_shape : "rigid", "warp" or "free"
-        How far the printed board may differ from its nominal shape.
+    board_shape : "rigid", "warp", "free" or "auto"
+        How far the printed board may differ from its nominal shape: not at all, by two bends, or by an offset
+        of each corner; "auto" chooses by held-out error.
+    board_sigma : float, m
+        Standard deviation of the offset of a printed corner in the plane of the board; ten times as much out
+        of it.
     focal : float, px, optional
         A further start for the focal lengths; the result does not depend on it.
+    validate : bool
+        Whether to cross-validate, which takes about as long as the rest.
 
     Returns
     -------
     rig : Rig
-        In metres; the world is the first camera.
+        In metres; the world is the first camera. Each lens carries the covered part of its image.
     report : CalibrationReport
 
     Raises
@@ -90,61 +108,78 @@ def calibrate(
     CalibrationError
         If views never see the board or never share it, or too many corners contradict the fit.
     ValueError
-        For a lens model, board shape or view name that is not known.
+        For a lens model, board shape or view name that is not known, or known lenses of another aspect ratio.
     """
     graph = view_graph(observations)
     check_connected(graph)
-    stages = _lens_stages(observations.names, lens, intrinsics or {})
-    lens_of = _sharing(observations.names, shared)
-    start, frames = first_unknowns(observations, stages, intrinsics or {}, focal)
-    corners = Corners.from_array(observations.xy[frames])
-    choice = Choice(stages=stages, lens_of=lens_of, shape=board_shape)
-    solution = staged(corners, start, choice, observations.sizes, observations.board.corners)
-    fit = Fit(frames=frames, corners=corners, choice=choice, solution=solution)
+    known = _known_lenses(observations, intrinsics or {})
+    choice = Choice(
+        stages=_lens_stages(observations.names, lens, known),
+        lens_of=_sharing(observations.names, shared),
+        shape=_checked_shape(board_shape),
+        offset_sigma=board_sigma,
+    )
+    fit = fit_observations(observations, choice, known, focal)
+    check_rejected(observations.names, fit.corners.view, fit.rejected)
+    rig = _rig(
+        observations,
+        fit.solution.unknowns,
+        fit.selection.choice,
+        known,
+        corners=fit.corners,
+        used=~fit.rejected,
+    )
+    held_out = cross_validate(observations, fit, known) if validate else None
+    return rig, CalibrationReport.from_fit(observations, fit, graph=graph, rig=rig, held_out=held_out)
+
+
+def fit_observations(
+    observations: BoardObservations,
+    choice: Choice,
+    known: Mapping[str, Intrinsics],
+    focal: float | None = None,
+) -> Fit:
+    """Fit a rig; views with the stage "auto" and the shape "auto" are chosen on the way."""
+    sizes, nominal = observations.sizes, observations.board.corners
+    start, frames = first_unknowns(observations, known, focal)
+    xy = observations.xy[frames]
+    corners = Corners.from_array(xy)
+    rich = replace(
+        choice,
+        stages=tuple("pinhole8" if stage == "auto" else stage for stage in choice.stages),
+        shape="free" if choice.shape == "auto" else choice.shape,
+    )
+    solution = staged(corners, start, rich, sizes, nominal)
+    selection = Selection(choice=rich, lens_cost={}, shape_cost={})
+    if choice.shape == "auto" or "auto" in choice.stages:
+        selection = select(
+            xy,
+            solution.unknowns,
+            replace(choice, shape=rich.shape),
+            sizes=sizes,
+            nominal=nominal,
+            lens="auto" in choice.stages,
+            shape=choice.shape == "auto",
+        )
+        if selection.choice != rich:
+            again = prepared(solution.unknowns, selection.choice, sizes, nominal)
+            solution = settle(corners, again, selection.choice, sizes, nominal)
     residual = residuals(corners, solution.unknowns)
-    rejected = np.hypot(*residual.T) > REJECTED_BEYOND * solution.sigma[corners.view]
-    check_rejected(observations.names, corners.view, rejected)
-    coefficients = tuple(
-        len((intrinsics or {})[name].distortion) if stage == "none" else COEFFICIENTS[stage]
-        for name, stage in zip(observations.names, stages, strict=True)
+    free = free_unknowns(selection.choice, solution.unknowns, sizes, nominal)
+    return Fit(
+        frames=frames,
+        corners=corners,
+        selection=selection,
+        solution=solution,
+        residual=residual,
+        rejected=~(np.hypot(*residual.T) <= REJECTED_BEYOND * solution.sigma[corners.view]),
+        uncertainty=uncertainty(corners, solution.unknowns, free, residual, solution.sigma, loss=LOSS),
     )
-    rig = solution.unknowns.to_rig(observations.names, observations.sizes, coefficients)
-    rig = with_coverage(rig, corners, ~rejected)
-    return rig, CalibrationReport.from_fit(
-        observations, fit, graph=graph, rig=rig, residual=residual, rejected=rejected
-    )
-
-
-def _lens_stages(
-    names: tuple[str, ...], lens: str | Mapping[str, str], known: Mapping[str, Intrinsics]
-) -> tuple[str, ...]:
-    wanted = {name: lens for name in names} if isinstance(lens, str) else dict(lens)
-    for name in (*wanted, *known):
-        if name not in names:
-            raise ValueError(f"no view called {name}: the observations have {', '.join(names)}")
-    for name, model in wanted.items():
-        if model not in COEFFICIENTS:
-            raise ValueError(f"lens of {name}: expected one of {', '.join(COEFFICIENTS)}, got {model!r}")
-    return tuple("none" if name in known else wanted.get(name, "pinhole8") for name in names)
-
-
-def _sharing(names: tuple[str, ...], shared: Sequence[Sequence[str]]) -> tuple[int, ...]:
-    number = {name: view for view, name in enumerate(names)}
-    for group in shared:
-        missing = [name for name in group if name not in names]
-        if missing:
-            raise ValueError(f"shared: no view called {', '.join(missing)}: the views are {', '.join(names)}")
-        for name in group:
-            number[name] = names.index(group[0])
-    return tuple(number[name] for name in names)
 
 
 def first_unknowns(
-    observations: BoardObservations,
-    stages: tuple[str, ...],
-    known: Mapping[str, Intrinsics],
-    focal: float | None,
-) -> tuple[Unknowns, NDArray[np.int64]]:
+    observations: BoardObservations, known: Mapping[str, Intrinsics], focal: float | None = None
+) -> tuple[Unknowns, Int]:
     """Find a first lens per view, first places and first board poses.
 
     Returns
@@ -155,14 +190,14 @@ def first_unknowns(
     """
     xy, board = observations.xy, observations.board.corners
     rows, lenses, models = [], [], []
-    for view, (name, stage) in enumerate(zip(observations.names, stages, strict=True)):
+    for view, name in enumerate(observations.names):
         if name in known:
             lenses.append(known[name])
             rows.append(lens_row(known[name]))
             models.append(MODELS.index(known[name].model))
             continue
         size = (int(observations.sizes[view, 0]), int(observations.sizes[view, 1]))
-        first = first_lens(xy[:, view], board, size, focal=focal, model=FAMILY[stage])
+        first = first_lens(xy[:, view], board, size, focal=focal, model=ANGLE)
         lenses.append(first.intrinsics)
         rows.append(first.row)
         models.append(first.model)
@@ -182,53 +217,90 @@ def first_unknowns(
     return unknowns, frames
 
 
-def staged(
-    corners: Corners, unknowns: Unknowns, choice: Choice, sizes: NDArray[np.int64], nominal: Float
-) -> Solution:
-    """Free the unknowns in stages, each with the noise found in the one before."""
-    for stage in ("none", "radial", "final"):
-        stages = tuple(_stage(stage, final) for final in choice.stages)
-        shape = choice.shape if stage == "final" else "rigid"
-        rounds, tolerance = (12, 1e-6) if stage == "final" else (3, 1e-3)
-        now = replace(choice, stages=stages, shape=shape)
-        solution = settle(corners, unknowns, now, sizes, nominal, rounds=rounds, tolerance=tolerance)
-        unknowns = solution.unknowns
-    return solution
+def cross_validate(
+    observations: BoardObservations, fit: Fit, known: Mapping[str, Intrinsics], folds: int = FOLDS
+) -> HeldOut | None:
+    """Judge the fit on frames left out, block by block; None with fewer than four frames."""
+    xy = observations.xy[fit.frames]
+    if len(xy) < 4:
+        return None
+    nominal, choice = observations.board.corners, fit.selection.choice
+    done, rigs = [], []
+    for test in fold_frames(len(xy), folds):
+        fold = leave_out(xy, fit.solution.unknowns, choice, test, sizes=observations.sizes, nominal=nominal)
+        if fold is None:
+            continue
+        corners = Corners.from_array(xy[fold.train_frames])
+        length = np.hypot(*residuals(corners, fold.train).T)
+        used = length <= REJECTED_BEYOND * fold.sigma[corners.view]
+        done.append(fold)
+        rigs.append(_rig(observations, fold.train, choice, known, corners=corners, used=used))
+    if not done:
+        return None
+    bad, flat = np.zeros(xy.shape[:3], dtype=bool), fit.corners
+    bad[flat.frame, flat.view, flat.corner] = fit.rejected
+    return summed_up(xy, done, rigs, rejected=bad, nominal=nominal, square=observations.board.square)
 
 
-def _stage(stage: str, final: str) -> str:
-    if final == "none" or stage == "final":
-        return final
-    return stage
-
-
-def settle(
-    corners: Corners,
+def _rig(
+    observations: BoardObservations,
     unknowns: Unknowns,
     choice: Choice,
-    sizes: NDArray[np.int64],
-    nominal: Float,
+    known: Mapping[str, Intrinsics],
     *,
-    rounds: int = 12,
-    tolerance: float = 1e-6,
-) -> Solution:
-    """Alternate refinement and noise estimate until the noise stands still."""
-    views = len(unknowns.lens)
-    sigma = noise(corners, residuals(corners, unknowns), views)
-    before = 0.0
-    for count in range(rounds):
-        free = free_unknowns(choice, unknowns, sizes, nominal)
-        solution = refine(corners, unknowns, free, sigma, loss=LOSS, tolerance=tolerance)
-        before = before if count else solution.cost_before
-        unknowns = solution.unknowns
-        found = noise(corners, residuals(corners, unknowns), views)
-        if np.abs(found / sigma - 1).max() < 0.01:
-            break
-        sigma = found
-    return replace(solution, cost_before=before)
+    corners: Corners,
+    used: NDArray[np.bool_],
+) -> Rig:
+    coefficients = tuple(
+        len(known[name].distortion) if stage == "none" else COEFFICIENTS[stage]
+        for name, stage in zip(observations.names, choice.stages, strict=True)
+    )
+    rig = unknowns.to_rig(observations.names, observations.sizes, coefficients)
+    return with_coverage(rig, corners, used)
 
 
-def check_rejected(names: tuple[str, ...], view: NDArray[np.int64], rejected: NDArray[np.bool_]) -> None:
+def _known_lenses(
+    observations: BoardObservations, intrinsics: Mapping[str, Intrinsics]
+) -> dict[str, Intrinsics]:
+    known = {}
+    for name, lens in intrinsics.items():
+        if name not in observations.names:
+            raise ValueError(f"no view called {name}: the observations have {', '.join(observations.names)}")
+        width, height = (int(length) for length in observations.sizes[observations.names.index(name)])
+        known[name] = lens if lens.size == (width, height) else lens.rescaled((width, height))
+    return known
+
+
+def _lens_stages(
+    names: tuple[str, ...], lens: str | Mapping[str, str], known: Mapping[str, Intrinsics]
+) -> tuple[str, ...]:
+    wanted = {name: lens for name in names} if isinstance(lens, str) else dict(lens)
+    for name, model in wanted.items():
+        if name not in names:
+            raise ValueError(f"lens: no view called {name}: the observations have {', '.join(names)}")
+        if model not in COEFFICIENTS and model != "auto":
+            raise ValueError(f"lens of {name}: expected auto, {', '.join(COEFFICIENTS)}, got {model!r}")
+    return tuple("none" if name in known else wanted.get(name, "auto") for name in names)
+
+
+def _sharing(names: tuple[str, ...], shared: Sequence[Sequence[str]]) -> tuple[int, ...]:
+    number = {name: view for view, name in enumerate(names)}
+    for group in shared:
+        missing = [name for name in group if name not in names]
+        if missing:
+            raise ValueError(f"shared: no view called {', '.join(missing)}: the views are {', '.join(names)}")
+        for name in group:
+            number[name] = names.index(group[0])
+    return tuple(number[name] for name in names)
+
+
+def _checked_shape(shape: str) -> str:
+    if shape not in (*SHAPES, "auto"):
+        raise ValueError(f"board_shape: expected auto, {', '.join(SHAPES)}, got {shape!r}")
+    return shape
+
+
+def check_rejected(names: tuple[str, ...], view: Int, rejected: NDArray[np.bool_]) -> None:
     """Refuse a fit that contradicts too many of a view's corners, however low its error on the rest.
 
     Raises

@@ -51,3 +51,20 @@ def with_coverage(rig: Rig, corners: Corners, used: NDArray[np.bool_]) -> Rig:
         hull = covered_part(corners.xy[used & (corners.view == view)])
         cameras.append(replace(camera, intrinsics=replace(camera.intrinsics, covered=hull)))
     return Rig(cameras=tuple(cameras))
+
+
+def area(polygon: Float | None) -> float:
+    """Return the area of a polygon, px2; 0 for none.
+
+    Parameters
+    ----------
+    polygon : (corners, 2) float, px, or None
+
+    Returns
+    -------
+    area : float, px2
+    """
+    if polygon is None:
+        return 0.0
+    x, y = polygon.T
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)

@@ -105,3 +105,35 @@ def to_rational(lens: Float, size: tuple[int, int]) -> tuple[Float, float]:
     out[[4 + i for i in RATIONAL]] = np.concatenate([x[:3] / scale, x[3:] / scale])
     got = (1 + powers @ x[:3]) / bottom
     return out, float(np.abs(lens[0] * r * (got - wanted)).max())
+
+
+def to_family(lens: Float, size: tuple[int, int], have: int, want: int) -> Float:
+    """Rewrite a lens as a start for another family.
+
+    Parameters
+    ----------
+    lens : (16,) float
+    size : (2,) int, px
+    have, want : int
+        Index into `bundle_problem.MODELS`; only from and to the angle polynomial.
+
+    Returns
+    -------
+    lens : (16,) float
+    """
+    out = lens.copy()
+    if {have, want} == {1, 2}:
+        start, end = ((4, 5, 6, 7), (4, 5, 8, 9)) if have == 1 else ((4, 5, 8, 9), (4, 5, 6, 7))
+        out[4:] = 0.0
+        out[list(end)] = lens[list(start)]
+        return out
+    theta = np.linspace(1e-3, widest_angle(lens, size), 200)
+    r = np.tan(theta)
+    # The middle of the image counts more: there is where a start can be right.
+    powers = np.stack([r**2, r**4, r**6], axis=1) * (r * np.cos(theta) ** 2)[:, None]
+    wanted = (angle_curve(theta, lens[4:]) - r) * np.cos(theta) ** 2
+    ridge = 1e-3 * np.linalg.norm(powers) / np.sqrt(3) * np.eye(3)
+    found = np.linalg.lstsq(np.vstack([powers, ridge]), np.append(wanted, np.zeros(3)), rcond=None)[0]
+    out[[4, 5, 8]] = found
+    out[9:] = 0.0
+    return out

@@ -1,5 +1,7 @@
 """Seeded boards before cameras with known truth, for the calibration tests."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -75,6 +77,7 @@ def aligned_error(rig, truth, xyz):
     return float(np.sqrt(np.mean(np.sum((moved - xyz) ** 2, axis=1))))
 
 
+@cache
 def mouse_corners(folder, frames=range(15)):
     """Corners of the real mouse rig's board images by OpenCV's own detector."""
     nominal = Board.charuco(columns=8, rows=11, square=0.024, marker=0.01875, dictionary="4X4_1000")
