@@ -18,6 +18,8 @@ _home = {
     "Track": "moving_point",
     "calibrate": "calibrator",
     "calibrate_moving_point": "unsynchronised",
+    "calibrate_points": "points_start",
+    "calibrate_wand": "points_start",
     "find_corners": "corners",
     "placed_on_board": "world",
     "placed_on_floor": "world",

@@ -19,6 +19,9 @@ Float = NDArray[np.float64]
 NARROWING = 0.5
 """Each scale of the loss as a part of the one before."""
 
+ENOUGH = 100
+"""Observations from which the noise is estimated."""
+
 CUTOFF = 3.0
 """Scale of the loss in standard deviations of the noise."""
 
@@ -258,9 +261,12 @@ class _Descent:
 def noise(observations: Observations, views: Views, points: Float) -> float:
     """Estimate the noise in x and in y from the middle of the errors and what the points have absorbed."""
     errors = errors_of(observations, views, points)
-    size = np.abs(errors[np.isfinite(errors).all(axis=1)]).ravel()
-    if not size.size:
+    count = np.diff(observations.start)[observations.point]
+    known = np.isfinite(errors).all(axis=1)
+    # Two rays leave one number of four, and a median of such errors says little: look at three and more.
+    if np.count_nonzero(known & (count > 2)) >= ENOUGH:
+        known &= count > 2
+    if not known.any():
         return 1.0
-    count = np.diff(observations.start)
-    freedom = 1 - 3 * np.count_nonzero(count) / (2 * count.sum())
-    return float(1.4826 * np.median(size) / np.sqrt(max(freedom, 0.05)))
+    absorbed = np.sqrt(1 - 1.5 / count[known])
+    return float(1.4826 * np.median(np.abs(errors[known]) / absorbed[:, None]))

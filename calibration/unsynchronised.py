@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import BSpline
@@ -12,6 +11,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from calibration.camera import Camera
 from calibration.errors import CalibrationError
 from calibration.moving_point import Clocks, Motion, Track, interpolated
+from calibration.resection import resected
 from calibration.rig import Rig
 from calibration.spline_bundle import CUTOFF, DEGREE, Problem, Sightings, State, adjust, errors, fitted_spline
 from calibration.time_offsets import FEWEST, chained_offsets
@@ -132,7 +132,7 @@ class _Build:
         view = max(path, key=lambda view: len(path[view][0]))
         frames, xyz = path[view]
         track = self.tracks[view]
-        pose = _resected(xyz, self.uv[view][frames], START_PX * 3 / track.intrinsics.K[0, 0])
+        pose = resected(xyz, self.uv[view][frames], 3 * START_PX / track.intrinsics.K[0, 0])
         if pose is None:
             raise CalibrationError(
                 f"{self.names[view]}: {len(frames)} sightings of the known path do not give its place; check "
@@ -257,16 +257,3 @@ class _Build:
         lenses = [track.intrinsics for track in self.tracks]
         problem = Problem.of(some, lenses, self._problem().free, self.roughness)
         self.state, self.sigma = adjust(problem, self.state)
-
-
-def _resected(xyz: Float, uv: Float, threshold: float) -> RigidTransform | None:
-    """Place of a camera from points in space and normalised pixels, by RANSAC."""
-    if len(xyz) < FEWEST // 2:
-        return None
-    cv2.setRNGSeed(0)
-    found, rotvec, translation, inliers = cv2.solvePnPRansac(
-        xyz, uv, np.eye(3), None, iterationsCount=1000, reprojectionError=threshold, flags=cv2.SOLVEPNP_SQPNP
-    )
-    if not found or inliers is None or len(inliers) < len(xyz) // 5:
-        return None
-    return RigidTransform.from_components(np.ravel(translation), Rotation.from_rotvec(np.ravel(rotvec)))
