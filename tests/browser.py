@@ -17,6 +17,13 @@ def chromium_path() -> str | None:
 @contextmanager
 def opened_page(path: Path):
     """Open a file in a page without network; yields the page and the list of its errors."""
+    with opened_url(path.resolve().as_uri(), offline=True) as (page, errors):
+        yield page, errors
+
+
+@contextmanager
+def opened_url(url: str, *, offline: bool = False):
+    """Open an address in a page; yields the page and the list of its errors."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = chromium_path()
     if chromium is None:
@@ -24,13 +31,13 @@ def opened_page(path: Path):
     flags = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        context = browser.new_context(offline=True, viewport={"width": 1100, "height": 800})
+        context = browser.new_context(offline=offline, viewport={"width": 1100, "height": 800})
         page = context.new_page()
         errors: list[str] = []
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         try:
-            page.goto(path.resolve().as_uri())
+            page.goto(url)
             yield page, errors
         finally:
             browser.close()

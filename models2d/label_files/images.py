@@ -14,7 +14,9 @@ from models2d.labels import LabelledFrame, Labels
 Progress = Callable[..., Iterable[Any]]
 
 
-def extract_images(labels: Labels, folder: str | Path, progress: Progress | None = None) -> Labels:
+def extract_images(
+    labels: Labels, folder: str | Path, progress: Progress | None = None, *, name: str | None = None
+) -> Labels:
     """Write the labelled frames of videos as images into a DeepLabCut project.
 
     Parameters
@@ -24,6 +26,8 @@ def extract_images(labels: Labels, folder: str | Path, progress: Progress | None
         Of the project; images go to `labeled-data/<video>/img<frame>.png`.
     progress : callable, optional
         Wraps an iterable as tqdm does.
+    name : str, optional
+        Folder inside `labeled-data`, in place of the video's name.
 
     Returns
     -------
@@ -44,14 +48,14 @@ def extract_images(labels: Labels, folder: str | Path, progress: Progress | None
     if progress is not None:
         videos = progress(videos, desc="extracting frames", total=len(wanted))
     for video, indices in videos:
-        target = root / "labeled-data" / video.stem
+        target = root / "labeled-data" / (name or video.stem)
         target.mkdir(parents=True, exist_ok=True)
         for index, image in decoded(video, indices):
             cv2.imwrite(str(target / _name(index)), image)
     frames = [
         frame
         if frame.index is None
-        else LabelledFrame(path=root / "labeled-data" / frame.path.stem / _name(frame.index))
+        else LabelledFrame(path=root / "labeled-data" / (name or frame.path.stem) / _name(frame.index))
         for frame in labels.frames
     ]
     return replace(labels, frames=tuple(frames))
