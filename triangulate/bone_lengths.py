@@ -3,11 +3,16 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from models2d.skeleton import Skeleton
+
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 FLOOR = 5e-4
 """Least standard deviation of a bone, relative to its length."""
+
+RIGID = 0.05
+"""Relative spread up to which a pair that the skeleton does not draw counts as rigid."""
 
 LEAST = 5
 """Frames in which both ends of a bone must be known."""
@@ -49,6 +54,26 @@ def measure_bones(xyz: Float, covariance: Float, bones: Int) -> tuple[Float, Flo
     return lengths, sigma
 
 
+def mirrored_mean(lengths: Float, bones: Int, mirror: Int) -> Float:
+    """Give a bone and its counterpart on the other side of the body their mean length.
+
+    Parameters
+    ----------
+    lengths : (bones,) float, m
+    bones : (bones, 2) int
+    mirror : (keypoints,) int
+
+    Returns
+    -------
+    lengths : (bones,) float, m
+    """
+    order = [tuple(sorted(bone)) for bone in bones.tolist()]
+    other = [tuple(sorted(mirror[list(bone)].tolist())) for bone in order]
+    twin = np.array([order.index(bone) if bone in order else -1 for bone in other], dtype=np.int64)
+    there = (twin >= 0) & np.isfinite(lengths[twin])
+    return np.where(there, 0.5 * (lengths + lengths[twin]), lengths)
+
+
 def random_effects(values: Float, variance: Float) -> tuple[float, float]:
     """Estimate mean and spread of values of known variance, mistakes left out.
 
@@ -76,6 +101,37 @@ def random_effects(values: Float, variance: Float) -> tuple[float, float]:
         too_small = (weight * (values - mean) ** 2).sum() > len(values) - 1
         low, high = (spread, high) if too_small else (low, spread)
     return mean, float(np.sqrt(low + 1.0 / weight.sum() + (FLOOR * mean) ** 2))
+
+
+def rigid_candidates(skeleton: Skeleton) -> Int:
+    """List pairs that may keep their distance though not drawn: siblings, left and right.
+
+    Two ears, eyes, hips or shoulders hang on the same keypoint and sit on the same part of the body.
+
+    Parameters
+    ----------
+    skeleton : Skeleton
+
+    Returns
+    -------
+    pairs : (pairs, 2) int
+
+    Examples
+    --------
+    >>> edges = [("head", "ear_left"), ("head", "ear_right"), ("head", "nose")]
+    >>> mouse = Skeleton.from_names("mouse", ["head", "nose", "ear_left", "ear_right"], edges)
+    >>> rigid_candidates(mouse).tolist()
+    [[2, 3]]
+    """
+    edges = {(int(a), int(b)) for a, b in skeleton.bones} | {(int(b), int(a)) for a, b in skeleton.bones}
+    count = len(skeleton.keypoints)
+    pairs = [(one, int(other)) for one, other in enumerate(np.asarray(skeleton.mirror)) if one < other]
+    siblings = [
+        (one, other)
+        for one, other in pairs
+        if (one, other) not in edges and any((k, one) in edges and (k, other) in edges for k in range(count))
+    ]
+    return np.array(siblings, dtype=np.int64).reshape(-1, 2)
 
 
 def components(keypoints: int, bones: Int) -> list[Int]:

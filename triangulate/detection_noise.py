@@ -1,76 +1,220 @@
-"""How noisy the detections of each view and keypoint are, found from how well the views agree."""
+# ruff: noqa: PLR0917  (compiled kernels take plain arrays)
+"""How noisy the detections of each view and keypoint are, how heavy their tails, and how long errors persist.
+
+All of it is read from the residuals of points triangulated frame by frame, so that nothing is assumed about
+motion. Importing this loads numba.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from calibration.rig import Rig
-from triangulate.smoothing_input import Pixels, raw_points
+from triangulate.residuals import project
+from triangulate.smoothing_input import Pixels, RawPoints, raw_points
+from triangulate.smoothing_kernels import Views
 
 Float = NDArray[np.float64]
 
-PSEUDO = 30
-"""Detections' worth of belief that a keypoint in a view is as noisy as all are."""
+ROUNDS = 3
+PSEUDO = 60
+"""Detections' worth of belief that a keypoint is as noisy as all are, and in a view as in all views."""
 
-MEDIAN = 2 * np.log(2)
-"""Median of a chi-square variable with two degrees of freedom."""
+APART = 2.0
+"""Most by which one view's noise may differ from a keypoint's: with few views to compare, one can always be
+made to fit perfectly and the others blamed."""
+
+TAILS = (4.0, 6.0, 10.0, 30.0)
+"""Degrees of freedom to choose from."""
+
+FAR = (13.8, 60.0)
+"""Squared standardised residuals between which a normal detection lies once in a thousand, a mistake
+seldom."""
+
+APART_FRAMES = 10
+"""Frames after which what is left of a residual counts as persistent."""
 
 
-def noise_factors(pixels: Pixels, rig: Rig, rounds: int = 3) -> Float:
+class Noise(NamedTuple):
+    """What is known about detection errors.
+
+    Attributes
+    ----------
+    sigma : (views, keypoints) float
+        Factor on the standard deviations that the information implies.
+    nu : float
+        Degrees of freedom.
+    persistence : (keypoints,) float
+        Share of the error's variance that does not change within `APART_FRAMES` frames: where a view always
+        sees another place than the others, or the calibration is off. No smoothing takes it away.
+    """
+
+    sigma: Float
+    nu: float
+    persistence: Float
+
+
+def find_noise(cuts: list[Pixels], rig: Rig, views: Views) -> Noise:
     """Compare the residuals of robustly triangulated points with the information of the detections.
 
-    The residuals of a point are smaller than the noise, since the point was fitted to them: by 1 - 3 / (2
-    n) in the mean square over n views. Medians, so that mistakes hardly matter.
+    A residual is smaller than the error, since the point was fitted to it: its expected square is the error's
+    variance times one minus the leverage. Medians, so that mistakes hardly matter.
+
+    Parameters
+    ----------
+    cuts : list of Pixels
+        Pieces of the recording, each of consecutive frames.
+    rig : Rig
+    views : Views
+        The same cameras.
+
+    Returns
+    -------
+    noise : Noise
+    """
+    keypoints, count = cuts[0].xy.shape[1:3]
+    sigma, nu = np.ones((count, keypoints)), TAILS[-1]
+    for _ in range(ROUNDS):
+        scaled = [Pixels(cut.xy, cut.information / sigma.T[:, :, None] ** 2) for cut in cuts]
+        raws = [raw_points(cut, rig) for cut in scaled]
+        parts = [standardised(cut, raw, views) for cut, raw in zip(scaled, raws, strict=True)]
+        squares = np.concatenate([(part**2).sum(axis=-1) for part in parts])
+        if not np.isfinite(squares).any():
+            break
+        nu = heaviness(squares)
+        sigma = sigma * shrunk_scale(squares, nu * (2 ** (2 / nu) - 1))
+    else:
+        return Noise(sigma, nu, persistent_share(parts))
+    return Noise(sigma, nu, np.zeros(keypoints))
+
+
+def standardised(pixels: Pixels, raw: RawPoints, views: Views) -> Float:
+    """Divide residuals by the standard deviation that they should have.
 
     Parameters
     ----------
     pixels : Pixels
-    rig : Rig
-    rounds : int
-        The points are found anew with the factors of the round before.
+    raw : RawPoints
+    views : Views
 
     Returns
     -------
-    factors : (views, keypoints) float
-        On the standard deviations that the information implies.
+    residual : (frames, keypoints, views, 2) float
+        NaN where a point has no view to spare.
     """
-    _, keypoints, views, _ = pixels.xy.shape
-    factors = np.ones((views, keypoints))
-    for _ in range(rounds):
-        scaled = Pixels(pixels.xy, pixels.information / factors.T[:, :, None] ** 2)
-        raw = raw_points(scaled, rig)
-        count = raw.inliers.sum(axis=-1)
-        spare = raw.inliers & (count >= min(3, count.max(initial=0)))[..., None] & (count >= 2)[..., None]
-        if not spare.any():
-            return factors
-        residual = np.where(spare[..., None], pixels.xy - rig.project(raw.xyz), np.nan)
-        x, y, (a, b, c) = residual[..., 0], residual[..., 1], np.moveaxis(scaled.information, -1, 0)
-        squares = a * x * x + 2 * b * x * y + c * y * y
-        squares *= (2 * count / np.maximum(2 * count - 3, 1))[..., None]
-        factors = factors * shrunk_scale(squares, spare)
-    return factors
+    frames, keypoints, count, _ = pixels.xy.shape
+    out = np.full((frames * keypoints, count, 2), np.nan)
+    standardise(
+        pixels.xy.reshape(-1, count, 2),
+        pixels.information.reshape(-1, count, 3),
+        np.ascontiguousarray(raw.xyz.reshape(-1, 3)),
+        np.ascontiguousarray(raw.covariance.reshape(-1, 3, 3)),
+        np.ascontiguousarray(raw.inliers.reshape(-1, count)),
+        views,
+        out,
+    )
+    return out.reshape(pixels.xy.shape)
 
 
-def shrunk_scale(squares: Float, use: NDArray[np.bool_]) -> Float:
-    """Return the root of each view's and keypoint's median square over the expected one, drawn to the mean.
+@njit(cache=True, nogil=True, error_model="numpy")
+def standardise(xy, information, xyz, covariance, inliers, views, out):
+    """Loop of `standardised`; mistakes are standardised by their noise alone."""
+    J = np.empty((2, 3))
+    for p in range(len(xy)):
+        if np.isnan(xyz[p, 0]) or inliers[p].sum() < 2:
+            continue
+        for view in range(xy.shape[1]):
+            a, b, c = information[p, view]
+            if a == 0.0:
+                continue
+            (u, v, J[0, 0], J[0, 1], J[0, 2], J[1, 0], J[1, 1], J[1, 2], _) = project(
+                xyz[p, 0], xyz[p, 1], xyz[p, 2],
+                views.R[view], views.t[view], views.K[view], views.k[view], views.model[view],
+            )  # fmt: skip
+            spread = np.dot(np.dot(J, covariance[p]), J.T)
+            leverage = 0.0
+            if inliers[p, view]:
+                leverage = a * spread[0, 0] + 2.0 * b * spread[0, 1] + c * spread[1, 1]
+            scale = 1.0 / np.sqrt(max(1.0 - 0.5 * leverage, 0.05))
+            x, y = xy[p, view, 0] - u, xy[p, view, 1] - v
+            root = np.sqrt(a)  # the upper triangular root of the information
+            out[p, view, 0] = (root * x + b / root * y) * scale
+            out[p, view, 1] = np.sqrt(max(c - b * b / a, 0.0)) * y * scale
+
+
+def heaviness(squares: Float) -> float:
+    """Choose the degrees of freedom whose tail holds as many residuals as are seen there."""
+    known = squares[np.isfinite(squares) & (squares < FAR[1])]
+    share = (known > FAR[0]).mean() if known.size else 0.0
+
+    def tail(nu: float) -> float:
+        return float((1 + FAR[0] / nu) ** (-nu / 2) - (1 + FAR[1] / nu) ** (-nu / 2))
+
+    return min(TAILS, key=lambda nu: abs(np.log(tail(nu)) - np.log(max(share, 1e-4))))
+
+
+def shrunk_scale(squares: Float, middle: float) -> Float:
+    """Return the root of the median square over the expected one for each view and keypoint.
+
+    Keypoints are drawn to all of them, the views of a keypoint to their mean; where no point has three views,
+    the views cannot be told apart.
 
     Parameters
     ----------
     squares : (frames, keypoints, views) float
-    use : (frames, keypoints, views) bool
+    middle : float
+        Expected median.
 
     Returns
     -------
     scale : (views, keypoints) float
     """
     _, keypoints, views = squares.shape
-    overall = np.median(squares[use]) / MEDIAN
-    scale = np.full((views, keypoints), overall)
-    for view, keypoint in np.ndindex(views, keypoints):
-        own = squares[:, keypoint, view][use[:, keypoint, view]]
-        if own.size:
-            share = own.size / (own.size + PSEUDO)
-            scale[view, keypoint] = np.exp(
-                share * np.log(max(np.median(own) / MEDIAN, 1e-12))
-                + (1 - share) * np.log(max(overall, 1e-12))
-            )
-    return np.sqrt(scale)
+
+    def drawn(values: Float, towards: float) -> float:
+        known = values[np.isfinite(values)]
+        if not known.size:
+            return towards
+        share = known.size / (known.size + PSEUDO)
+        return float(share * np.log(max(np.median(known) / middle, 1e-9)) + (1 - share) * towards)
+
+    overall = drawn(squares, 0.0)
+    scale = np.empty((views, keypoints))
+    apart = np.isfinite(squares).sum(axis=-1).max(initial=0) > 2
+    for keypoint in range(keypoints):
+        own = drawn(squares[:, keypoint], overall)
+        for view in range(views):
+            one = drawn(squares[:, keypoint, view], own) if apart else own
+            scale[view, keypoint] = own + np.clip(one - own, -2 * np.log(APART), 2 * np.log(APART))
+    return np.exp(0.5 * scale)
+
+
+def persistent_share(parts: list[Float]) -> Float:
+    """Measure how much of the residuals is still there after some frames.
+
+    Parameters
+    ----------
+    parts : list of (frames, keypoints, views, 2) float
+        Standardised residuals of pieces.
+
+    Returns
+    -------
+    share : (keypoints,) float
+        Between 0 and 1.
+    """
+    keypoints = parts[0].shape[1]
+    product, square, pairs = np.zeros(keypoints), np.zeros(keypoints), np.zeros(keypoints)
+    for part in parts:
+        good = np.where((part**2).sum(axis=-1, keepdims=True) < FAR[1], part, np.nan)
+        if len(good) <= APART_FRAMES:
+            continue
+        early, late = good[:-APART_FRAMES], good[APART_FRAMES:]
+        both = np.isfinite(early * late)
+        product += np.where(both, early * late, 0.0).sum(axis=(0, 2, 3))
+        square += np.where(both, 0.5 * (early**2 + late**2), 0.0).sum(axis=(0, 2, 3))
+        pairs += both.sum(axis=(0, 2, 3))
+    share = product / np.maximum(square, 1e-300)
+    # Chance alone makes a share of about 1 / sqrt(pairs); only what exceeds twice that is believed.
+    return np.where(share > 2 / np.sqrt(np.maximum(pairs, 1)), np.clip(share, 0.0, 1.0), 0.0)

@@ -101,7 +101,7 @@ class Project:
     fps: float | None = None
     min_confidence: float = 0.0
     smooth: bool = True
-    smoothing: dict[str, float] = field(default_factory=dict)
+    smoothing: dict[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ("trc", "c3d", "csv")
     trials: tuple[Trial, ...] = ()
 

@@ -70,6 +70,7 @@ def smooth(
     acceleration_sigma: ArrayLike | None = None,
     bone_sigma: ArrayLike | None = None,
     bone_lengths: ArrayLike | None = None,
+    symmetric: bool = False,
     max_gap: float = 0.25,
     progress: Progress | None = None,
 ) -> tuple[Trajectories3D, SolveReport]:
@@ -96,6 +97,8 @@ def smooth(
         Standard deviation of each bone's length from frame to frame; infinity leaves bones free.
     bone_lengths : (bones,) float, m, optional
         Where they are known; NaN for those to be estimated.
+    symmetric : bool
+        Whether bones left and right have the same length.
     max_gap : float, s
         Longest time without an observation that is bridged.
     progress : callable, optional
@@ -118,8 +121,9 @@ def smooth(
     rig = matched(rig, tracks.views)
     order = 2 if acceleration_sigma is not None else 3
     motion_sigma = acceleration_sigma if order == 2 else jerk_sigma
-    options = Options(order, pixel_sigma, motion_sigma, bone_sigma, bone_lengths)
-    problem = Problem(tracks, rig, pack(rig), trajectories, choose_strength(tracks, rig, options))
+    options = Options(order, pixel_sigma, motion_sigma, bone_sigma, bone_lengths, symmetric)
+    views = pack(rig)
+    problem = Problem(tracks, rig, views, trajectories, choose_strength(tracks, rig, views, options))
     solution = Solution.empty(tracks)
     outcomes = list(run(list(plan(problem, max_gap)), problem, solution, progress))
     solution.judge(tracks, max_gap)
@@ -144,7 +148,7 @@ def plan(problem: Problem, max_gap: float) -> Iterator[Task]:
     frames, _, subjects, keypoints = tracks.shape
     margin = int(np.ceil(max_gap * tracks.fps)) + strength.memory
     for subject in range(subjects):
-        used = tracks.skeleton.bones[np.isfinite(strength.bone_sigma[subject])]
+        used = strength.bones[np.isfinite(strength.bone_sigma[subject])]
         for part in components(keypoints, used):
             corner = strength.corner[subject, part]
             if not np.isfinite(corner).any():
@@ -189,12 +193,22 @@ def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
     xyz, covariance = posterior(solved, index, weights)
     inliers, error = np.zeros(pixels.xy.shape[:-1], dtype=np.bool_), np.empty(xyz.shape[:-1])
     examine(xyz[:, None], problem.views, observed, inliers, error)
+    covariance = covariance / strength.information + persistent(raw, strength.persistence[part])
     kept = slice(first - begin, last - begin)
     solution.xyz[first:last, subject, part] = xyz[kept]
-    solution.covariance[first:last, subject, part] = covariance[kept] / strength.information
+    solution.covariance[first:last, subject, part] = covariance[kept]
     solution.inliers[first:last, :, subject, part] = inliers[kept].transpose(0, 2, 1)
     solution.error[first:last, subject, part] = error[kept]
     return solved._replace(control=np.empty(0), inverse=np.empty(0))
+
+
+def persistent(raw: RawPoints, share: Float) -> Float:
+    """Return the part of the raw covariance that comes from errors that time does not average out."""
+    known = np.asarray(np.isfinite(raw.covariance).all(axis=(-2, -1)))
+    typical = np.zeros((raw.xyz.shape[1], 3, 3))
+    for keypoint in np.flatnonzero(known.any(axis=0)):
+        typical[keypoint] = np.median(raw.covariance[known[:, keypoint], keypoint], axis=0)
+    return np.where(known[..., None, None], raw.covariance, typical) * share[:, None, None]
 
 
 def observe(pixels: Pixels, problem: Problem, index: Int, weights: Float) -> Observed:
@@ -212,11 +226,11 @@ def observe(pixels: Pixels, problem: Problem, index: Int, weights: Float) -> Obs
 
 def prior_terms(task: Task, problem: Problem, pixels: Pixels, index: Int, count: int) -> Priors:
     """Express the priors of a window per knot interval."""
-    part, skeleton, strength = task.keypoints, problem.tracks.skeleton, problem.strength
+    part, strength = task.keypoints, problem.strength
     sigma = strength.motion_sigma[task.subject, part]
     sigma = np.where(np.isfinite(sigma), sigma, np.nanmedian(sigma))
     roughness = (problem.tracks.fps / task.spacing) ** (2 * strength.order) * task.spacing / sigma**2
-    inside = np.isin(skeleton.bones, part).all(axis=1)
+    inside = np.isin(strength.bones, part).all(axis=1)
     bone_sigma = strength.bone_sigma[task.subject, inside]
     near = np.zeros((count, len(part)), dtype=np.bool_)
     seen = np.asarray((pixels.information[..., 0] > 0).any(axis=-1))
@@ -225,7 +239,7 @@ def prior_terms(task: Task, problem: Problem, pixels: Pixels, index: Int, count:
     return Priors(
         form=penalty(strength.order),
         roughness=roughness,
-        bones=np.searchsorted(part, skeleton.bones[inside]),
+        bones=np.searchsorted(part, strength.bones[inside]),
         lengths=strength.bone_lengths[task.subject, inside],
         stiffness=np.where(np.isfinite(bone_sigma), np.sqrt(task.spacing) / bone_sigma, 0.0),
         anchor=np.where(near, 1e-12, 1e-9) * roughness,

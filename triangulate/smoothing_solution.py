@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models2d.detections import Tracks2D
+from triangulate.gaps import gaps
 from triangulate.smoothing_solver import Solved
 from triangulate.smoothing_strength import Strength
 from triangulate.solve_report import SolveReport
@@ -86,37 +87,13 @@ class Solution:
             pixel_sigma=float(np.median(strength.pixel_sigma)),
             motion_sigma=strength.motion_sigma,
             motion="jerk" if strength.order == 3 else "acceleration",
+            bones=strength.bones,
             bone_lengths=strength.bone_lengths,
             bone_sigma=strength.bone_sigma,
+            persistence=strength.persistence,
             cost_before=float(sum(solved.before for solved in outcomes)),
             cost_after=float(sum(solved.after for solved in outcomes)),
             iterations=max((solved.iterations for solved in outcomes), default=0),
             converged=all(solved.converged for solved in outcomes),
             counts={status.name.lower(): int(counts[status]) for status in Status},
         )
-
-
-def gaps(known: NDArray[np.bool_]) -> tuple[Float, Float]:
-    """Measure, for every frame, the gap that it lies in.
-
-    Parameters
-    ----------
-    known : (frames, ...) bool
-
-    Returns
-    -------
-    length : (frames, ...) float
-        Frames of the gap between two known frames; infinite before the first and after the last.
-    nearest : (frames, ...) float
-        Frames to the nearest known frame.
-
-    Examples
-    --------
-    >>> length, nearest = gaps(np.array([False, True, False, False, True]))
-    >>> length.tolist(), nearest.tolist()
-    ([inf, 0.0, 2.0, 2.0, 0.0], [1.0, 0.0, 1.0, 1.0, 0.0])
-    """
-    frames = np.arange(len(known), dtype=np.float64).reshape(-1, *(1,) * (known.ndim - 1))
-    before = np.maximum.accumulate(np.where(known, frames, -np.inf), axis=0)
-    after = np.minimum.accumulate(np.where(known, frames, np.inf)[::-1], axis=0)[::-1]
-    return np.where(known, 0.0, after - before - 1.0), np.minimum(frames - before, after - frames)

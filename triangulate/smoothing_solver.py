@@ -1,6 +1,6 @@
 """Gauss-Newton on one block of keypoints in one window; importing this loads numba."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from triangulate.smoothing_kernels import Observed, Priors, Views, assemble, cov
 Float = NDArray[np.float64]
 
 ITERATIONS = 20
-CLOSE = 1e-4
+CLOSE = 1e-3
 """Mean squared step, in posterior standard deviations, at which the solution is good enough."""
 
 NEAR = 0.03
@@ -69,8 +69,8 @@ def solve(start: Float, views: Views, observed: Observed, priors: Priors) -> Sol
             continue
         best, after = control, cost
         force = right.copy()
-        if curved:
-            smoothing_bands.factor(band)
+        if curved and np.isnan(smoothing_bands.factor(band)):
+            raise_diagonal(best, start, views, observed, priors, band, right)
         smoothing_bands.solve(band, right)
         step = right.reshape(start.shape).copy()
         decrement = float((force * right).sum()) / right.size
@@ -81,9 +81,23 @@ def solve(start: Float, views: Views, observed: Observed, priors: Priors) -> Sol
         control = best + step
     if curved:  # the band holds a system that was not factored, or the factor of one far away
         assemble(best, start, views, observed, priors, band, right, True)
-        smoothing_bands.factor(band)
+        if np.isnan(smoothing_bands.factor(band)):
+            raise_diagonal(best, start, views, observed, priors, band, right)
     smoothing_bands.invert(band)
     return Solved(best, band, before, after, iteration, converged)
+
+
+def raise_diagonal(*system: Any) -> None:
+    """Factor a system (the arguments of `assemble`) that rounding made indefinite, with the least ridge."""
+    ridge, band = 1e-12, system[5]
+    for _ in range(8):
+        control, start, views, observed, priors, _, right = system
+        assemble(control, start, views, observed, priors, band, right, True)
+        diagonal = np.einsum("kii->ki", band[:, 0])
+        diagonal += ridge * diagonal.max()
+        if not np.isnan(smoothing_bands.factor(band)):
+            return
+        ridge *= 10
 
 
 def posterior(solved: Solved, first: NDArray[np.int64], weights: Float) -> tuple[Float, Float]:

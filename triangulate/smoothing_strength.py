@@ -7,11 +7,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
-from triangulate.bone_lengths import measure_bones
-from triangulate.detection_noise import noise_factors
+from models2d.skeleton import Skeleton
+from triangulate.bone_lengths import RIGID, measure_bones, mirrored_mean, rigid_candidates
+from triangulate.detection_noise import Noise, find_noise
 from triangulate.motion_strength import choose_roughness, smooth_coordinates
 from triangulate.noise_level import noise_scale
 from triangulate.smoothing_input import Pixels, RawPoints, cut_pixels, raw_points, turned
+from triangulate.smoothing_kernels import Views
 
 Float = NDArray[np.float64]
 
@@ -19,6 +21,9 @@ PIECE = 128
 """Frames of a piece of the recording that strengths are chosen on."""
 
 PIECES = 4
+
+FREE = 1e3
+"""Roughness over noise at which a prior on motion has no effect left."""
 
 
 class Strength(NamedTuple):
@@ -32,6 +37,8 @@ class Strength(NamedTuple):
         Of a detection of confidence 1; where tracks state covariances, the factor on their roots.
     motion_sigma : (subjects, keypoints) float, m/s2 or m/s3
         NaN for keypoints that are hardly ever seen.
+    bones : (bones, 2) int
+        Those of the skeleton, then pairs found to be as rigid.
     bone_lengths : (subjects, bones) float, m
     bone_sigma : (subjects, bones) float, m
         Not finite for bones that are not used.
@@ -39,15 +46,19 @@ class Strength(NamedTuple):
         Highest angular frequency, per frame, that the smoother lets through.
     nu : float
         Degrees of freedom of the noise.
+    persistence : (keypoints,) float
+        Share of the detections' variance that time does not average out, see `detection_noise`.
     """
 
     order: int
     pixel_sigma: Float
     motion_sigma: Float
+    bones: NDArray[np.int64]
     bone_lengths: Float
     bone_sigma: Float
     corner: Float
     nu: float
+    persistence: Float
 
     @property
     def information(self) -> float:
@@ -73,9 +84,10 @@ class Options(NamedTuple):
     motion_sigma: ArrayLike | None = None
     bone_sigma: ArrayLike | None = None
     bone_lengths: ArrayLike | None = None
+    symmetric: bool = False
 
 
-def choose_strength(tracks: Tracks2D, rig: Rig, options: Options) -> Strength:
+def choose_strength(tracks: Tracks2D, rig: Rig, views: Views, options: Options) -> Strength:
     """Choose what is not given.
 
     Parameters
@@ -83,6 +95,8 @@ def choose_strength(tracks: Tracks2D, rig: Rig, options: Options) -> Strength:
     tracks : Tracks2D
     rig : Rig
         Its cameras in the order of the tracks' views.
+    views : Views
+        The same cameras.
     options : Options
 
     Returns
@@ -94,22 +108,28 @@ def choose_strength(tracks: Tracks2D, rig: Rig, options: Options) -> Strength:
     ValueError
         If a given standard deviation is not positive.
     """
-    frames, views, subjects, keypoints = tracks.shape
-    bones = len(tracks.skeleton.bones)
+    frames, count, subjects, keypoints = tracks.shape
+    bones = np.concatenate([tracks.skeleton.bones, rigid_candidates(tracks.skeleton)])
     parts = pieces(np.isfinite(tracks.xy[..., 0]).sum(axis=(1, 2, 3)))
-    plain = np.ones((views, keypoints))
+    plain = np.ones((count, keypoints))
     cuts = [[cut_pixels(tracks, part, subject, plain) for part in parts] for subject in range(subjects)]
-    noise = choose_noise(cuts, rig, plain, options)
+    noise = choose_noise([cut for subject in cuts for cut in subject], rig, views, options)
     motion, corner = np.full((subjects, keypoints), np.nan), np.full((subjects, keypoints), np.nan)
-    lengths, sigma = np.full((subjects, bones), np.nan), np.full((subjects, bones), np.nan)
+    lengths, sigma = np.full((subjects, len(bones)), np.nan), np.full((subjects, len(bones)), np.nan)
     group = np.minimum(np.arange(keypoints), np.asarray(tracks.skeleton.mirror))
     for subject in range(subjects if frames else 0):
-        raws = [turned(raw_points(scaled(pixels, noise), rig))[0] for pixels in cuts[subject]]
+        raws = [turned(raw_points(scaled(pixels, noise.sigma), rig))[0] for pixels in cuts[subject]]
         motion[subject], corner[subject] = choose_motion(raws, group, tracks.fps, options)
         lengths[subject], sigma[subject] = choose_bones(
-            raws, tracks.skeleton.bones, motion[subject] / tracks.fps**options.order, options
+            raws,
+            bones,
+            tracks.skeleton,
+            motion[subject] / tracks.fps**options.order,
+            options,
         )
-    return Strength(options.order, noise, motion, lengths, sigma, corner, 30.0)
+    return Strength(
+        options.order, noise.sigma, motion, bones, lengths, sigma, corner, noise.nu, noise.persistence
+    )
 
 
 def pieces(seen: NDArray[np.int64]) -> list[slice]:
@@ -131,18 +151,18 @@ def scaled(pixels: Pixels, noise: Float) -> Pixels:
     return Pixels(pixels.xy, pixels.information / noise.T[:, :, None] ** 2)
 
 
-def choose_noise(cuts: list[list[Pixels]], rig: Rig, plain: Float, options: Options) -> Float:
+def choose_noise(cuts: list[Pixels], rig: Rig, views: Views, options: Options) -> Noise:
     """Find each view's and keypoint's noise; a given number stands for all."""
+    xy = np.concatenate([cut.xy for cut in cuts])
+    information = np.concatenate([cut.information for cut in cuts])
+    _, keypoints, count, _ = xy.shape
+    plain = np.ones((count, keypoints))
     if options.pixel_sigma is not None:
-        return plain * positive(options.pixel_sigma, "pixel_sigma")
-    every = [pixels for subject in cuts for pixels in subject]
-    xy = np.concatenate([pixels.xy for pixels in every]) if every else np.empty((0, *plain.T.shape, 2))
-    if not np.isfinite(xy).any():
-        return plain
-    information = np.concatenate([pixels.information for pixels in every])
-    views = len(rig)
-    scale = noise_scale(xy.reshape(-1, views, 2), information.reshape(-1, views, 3), rig)
-    return scale * noise_factors(Pixels(xy, information / scale**2), rig)
+        scale = positive(options.pixel_sigma, "pixel_sigma")
+    else:
+        scale = noise_scale(xy.reshape(-1, count, 2), information.reshape(-1, count, 3), rig)
+    found = find_noise([scaled(cut, plain * scale) for cut in cuts], rig, views)
+    return found._replace(sigma=plain * scale if options.pixel_sigma is not None else found.sigma * scale)
 
 
 def choose_motion(
@@ -163,26 +183,41 @@ def choose_motion(
         noise[keypoint] = np.sqrt(np.median(variance[:, :, keypoint][seen[:, :, keypoint]]))
     if np.isnan(roughness).all():  # too few frames to learn from: believe the frames, hardly smooth
         roughness = 10.0 * noise
-    roughness = np.where(np.isnan(roughness) & ~np.isnan(noise), np.nanmax(roughness, initial=0.0), roughness)
+    rest = np.isnan(roughness) & ~np.isnan(noise)
+    roughness = np.where(rest, np.nanmax(roughness, initial=0.0), roughness)
+    roughness = np.minimum(roughness, FREE * noise)  # beyond that the prior does nothing but lose digits
     return roughness * fps**options.order, (roughness / noise) ** (1.0 / options.order)
 
 
 def choose_bones(
-    raws: list[RawPoints], bones: NDArray[np.int64], roughness: Float, options: Options
+    raws: list[RawPoints],
+    bones: NDArray[np.int64],
+    skeleton: Skeleton,
+    roughness: Float,
+    options: Options,
 ) -> tuple[Float, Float]:
-    """Find each bone's length and how constant it is, from points smoothed without bones."""
+    """Find each bone's length and how constant it is, from points smoothed without bones.
+
+    The first bones are the skeleton's, and what the caller says is about them.
+    """
+    drawn = len(skeleton.bones)
     xyz, covariance = np.stack([raw.xyz for raw in raws]), np.stack([raw.covariance for raw in raws])
     xyz, covariance = smooth_coordinates(xyz, covariance, roughness, options.order)
     keypoints = xyz.shape[2]
     lengths, sigma = measure_bones(
         xyz.reshape(-1, keypoints, 3), covariance.reshape(-1, keypoints, 3, 3), bones
     )
+    if options.symmetric:
+        lengths = mirrored_mean(lengths, bones, np.asarray(skeleton.mirror))
     if options.bone_lengths is not None:
-        given = np.broadcast_to(np.asarray(options.bone_lengths, dtype=np.float64), lengths.shape)
+        given = np.full(len(bones), np.nan)
+        given[:drawn] = options.bone_lengths
         lengths = np.where(np.isfinite(given), given, lengths)
         sigma = np.where(np.isfinite(given) & np.isnan(sigma), 0.01 * given, sigma)
+    sigma[drawn:][~(sigma[drawn:] < RIGID * lengths[drawn:])] = np.nan
     if options.bone_sigma is not None:
-        sigma = np.broadcast_to(positive(options.bone_sigma, "bone_sigma"), lengths.shape)
+        sigma[:drawn] = positive(options.bone_sigma, "bone_sigma")
+        sigma[drawn:] = np.nan
     return lengths, np.where(np.isfinite(lengths), sigma, np.nan)
 
 

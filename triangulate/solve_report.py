@@ -26,9 +26,14 @@ class SolveReport:
     motion_sigma : (subjects, keypoints) float
         Of the jerk (m/s3) or the acceleration (m/s2) of each keypoint.
     motion : "jerk" or "acceleration"
+    bones : (bones, 2) int
+        Keypoints that keep their distance: the skeleton's bones, then pairs of siblings left and right.
     bone_lengths : (subjects, bones) float, m
     bone_sigma : (subjects, bones) float, m
         NaN for bones that were not used.
+    persistence : (keypoints,) float
+        Share of the detections' error variance that lasts, so that smoothing cannot take it away: labels
+        that sit elsewhere in each view, or a calibration that is off.
     cost_before, cost_after : float
         Minus log posterior at the start and at the end, up to a constant.
     iterations : int
@@ -44,8 +49,10 @@ class SolveReport:
     pixel_sigma: float
     motion_sigma: Float
     motion: str
+    bones: NDArray[np.int64]
     bone_lengths: Float
     bone_sigma: Float
+    persistence: Float
     cost_before: float
     cost_after: float
     iterations: int
@@ -59,6 +66,8 @@ class SolveReport:
         object.__setattr__(
             self, "motion_sigma", frozen(self.motion_sigma, ("subjects", "keypoints"), "motion_sigma")
         )
+        object.__setattr__(self, "bones", frozen(self.bones, ("bones", 2), "bones", np.int64))
+        object.__setattr__(self, "persistence", frozen(self.persistence, ("keypoints",), "persistence"))
         for name in ("bone_lengths", "bone_sigma"):
             object.__setattr__(self, name, frozen(getattr(self, name), ("subjects", "bones"), name))
         object.__setattr__(self, "counts", dict(self.counts))
