@@ -1,0 +1,97 @@
+"""Growth: time and memory of triangulation and smoothing against frames (1e3 to 1e6) and views (2 to 32)."""
+
+import argparse
+import itertools
+import json
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measurement import save, show
+from benchmarks.scenes import scene
+
+FRAMES = (1_000, 10_000, 100_000, 1_000_000)
+VIEWS = (2, 4, 8, 16, 32)
+KEYPOINTS = 5
+"""Few, so that a million frames fit into a small machine."""
+
+WORK = ("triangulate_points linear", "triangulate_points ransac", "reconstruct", "smooth")
+SMOOTHED = 100_000
+"""Frames up to which smoothing is measured."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--child", nargs=3, metavar=("WORK", "FRAMES", "VIEWS"))
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(measured(options.child[0], int(options.child[1]), int(options.child[2]))))
+        return
+    tables = {}
+    for work in WORK:
+        frames = [count for count in FRAMES if work != "smooth" or count <= SMOOTHED]
+        tables[f"{work}, frames"] = grown([apart(work, count, 4) for count in frames], "frames")
+        show(f"{work} against frames ({KEYPOINTS} keypoints, 4 views)", tables[f"{work}, frames"])
+        tables[f"{work}, views"] = grown([apart(work, 2_000, views) for views in VIEWS], "views")
+        show(f"{work} against views ({KEYPOINTS} keypoints, 2,000 frames)", tables[f"{work}, views"])
+    print("\ngrowth: exponent of the time between a row and the one before; 1 is proportional.")
+    print("extra_MB: peak memory of the process above what it held before the call, input included there.")
+    print(f"Written to {save('growth', tables)}")
+
+
+def apart(work: str, frames: int, views: int) -> dict[str, Any]:
+    """Measure in a process of its own: peak memory never falls within one."""
+    command = [sys.executable, "-m", "benchmarks.growth", "--child", work, str(frames), str(views)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def grown(rows: list[dict[str, Any]], axis: str) -> list[dict[str, Any]]:
+    for before, row in itertools.pairwise(rows):
+        row["growth"] = float(np.log(row["seconds"] / before["seconds"]) / np.log(row[axis] / before[axis]))
+    return rows
+
+
+def measured(work: str, frames: int, views: int) -> dict[str, Any]:
+    from triangulate import reconstruct, smooth, triangulate_points
+
+    def call(count: int) -> tuple[float, float, float]:
+        one = scene(
+            "growth",
+            count,
+            views=views,
+            keypoints=KEYPOINTS,
+            missing=0.1,
+            outliers=0.03 if views > 2 else 0.0,
+        )
+        tracks = one.tracks()
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start, cpu = time.perf_counter(), time.process_time()
+        if work.startswith("triangulate_points"):
+            triangulate_points(one.xy, one.rig, method=work.split()[1])
+        elif work == "reconstruct":
+            reconstruct(tracks, one.rig)
+        else:
+            smooth(tracks, one.rig)
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
+        return seconds, cpu_seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held) / 1024
+
+    call(200)
+    seconds, cpu_seconds, extra = call(frames)
+    return {
+        "work": work,
+        "frames": frames,
+        "views": views,
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "frames_per_s": frames / seconds,
+        "extra_MB": extra,
+    }
+
+
+if __name__ == "__main__":
+    main()
