@@ -52,8 +52,8 @@ def race(contenders: Sequence[Contender], rounds: int = 5) -> list[Timing]:
     """Time contenders in turns, so that what else the machine does falls on all of them.
 
     Every one runs once unmeasured (compilation, caches), then once in each round. Reported are the median,
-    the best, half the range between the quartiles in percent of the median, and the rate by CPU time, which other
-    processes hardly disturb.
+    the best, half the range between the quartiles in percent of the median, and the rate by CPU
+    time, which other processes hardly disturb.
     """
     results = [None if contender.slow else contender.call() for contender in contenders]
     walls: list[list[float]] = [[] for _ in contenders]
