@@ -14,7 +14,7 @@ from calibration.recording import Recording
 from models2d.detections import Detections2D
 from models2d.ensemble import Ensemble
 from models2d.linking import linked
-from models2d.pose_model import Model
+from models2d.pose_model import FrameModel, Model
 
 Image = NDArray[np.uint8]
 Float = NDArray[np.float64]
@@ -31,11 +31,11 @@ class _Block(NamedTuple):
 
 def detect(
     recording: Recording,
-    model: Model | Sequence[Model],
+    model: Model | FrameModel | Sequence[Model],
     *,
     boxes: Float | None = None,
     locate_every: int = 1,
-    least_confidence: float = 0.1,
+    least_confidence: float = 0.2,
     fps: float | None = None,
     block: int = 8,
     workers: int = 2,
@@ -47,7 +47,7 @@ def detect(
     Parameters
     ----------
     recording : Recording
-    model : Model, or sequence of Model
+    model : Model, FrameModel, or sequence of Model
         As `load_model` returns; several are averaged, and their disagreement widens the covariance.
     boxes : (frames, views, slots, 4) float, px, optional
         Where to look: left, top, right, bottom; NaN where there is nobody. By default the model looks itself.
@@ -101,16 +101,19 @@ def detect(
 class _Work:
     """What is done with a block of frames."""
 
-    def __init__(self, model: Model, boxes: Float | None, locate_every: int, slots: int) -> None:
+    def __init__(self, model: Model | FrameModel, boxes: Float | None, locate_every: int, slots: int) -> None:
         self.model, self.boxes, self.locate_every, self.slots = model, boxes, locate_every, slots
 
     def __call__(self, start: int, frames: list[tuple[Image | None, ...]]) -> _Block:
         """Find keypoints in the frames from number `start` on."""
         views = len(frames[0])
-        boxes = self._where(start, frames)
         keypoints = len(self.model.skeleton.keypoints)
         shape = (len(frames), views, self.slots, keypoints)
         result = _Block(np.full((*shape, 2), np.nan), np.full(shape, np.nan), np.full((*shape, 2, 2), np.nan))
+        if isinstance(self.model, FrameModel):
+            _find_all(self.model, frames, result)
+            return result
+        boxes = self._where(self.model, start, frames)
         where = np.argwhere(np.isfinite(boxes).all(axis=-1))
         where = np.array([at for at in where if frames[at[0]][at[1]] is not None], dtype=int).reshape(-1, 3)
         if len(where):
@@ -123,7 +126,7 @@ class _Work:
             result.covariance[tuple(where.T)] = found.covariance
         return result
 
-    def _where(self, start: int, frames: list[tuple[Image | None, ...]]) -> Float:
+    def _where(self, model: Model, start: int, frames: list[tuple[Image | None, ...]]) -> Float:
         """Boxes (frames, views, slots, 4) of a block."""
         if self.boxes is not None:
             return self.boxes[start : start + len(frames)]
@@ -131,23 +134,32 @@ class _Work:
         boxes = np.full((len(frames), views, self.slots, 4), np.nan)
         every = self.locate_every if self.slots == 1 else 1
         looked = sorted({*range(0, len(frames), every), len(frames) - 1})
-        self._look(frames, boxes, [(frame, view) for frame in looked for view in range(views)])
+        _look(model, frames, boxes, [(frame, view) for frame in looked for view in range(views)])
         if every > 1:
             between = [frame for frame in range(len(frames)) if frame not in looked]
             _fill_between(boxes, looked, between)
             lost = [(f, v) for f in between for v in range(views) if not np.isfinite(boxes[f, v]).all()]
-            self._look(frames, boxes, lost)
+            _look(model, frames, boxes, lost)
         return boxes
 
-    def _look(
-        self, frames: list[tuple[Image | None, ...]], boxes: Float, places: list[tuple[int, int]]
-    ) -> None:
-        seen = [(f, v, image) for f, v in places if (image := frames[f][v]) is not None]
-        for (frame, view, _), found in zip(
-            seen, self.model.locate([image for *_, image in seen]), strict=True
-        ):
-            count = min(len(found), self.slots)
-            boxes[frame, view, :count] = found[:count]
+
+def _look(
+    model: Model, frames: list[tuple[Image | None, ...]], boxes: Float, places: list[tuple[int, int]]
+) -> None:
+    """Let the model find boxes in some frames and views."""
+    seen = [(f, v, image) for f, v in places if (image := frames[f][v]) is not None]
+    for (frame, view, _), found in zip(seen, model.locate([image for *_, image in seen]), strict=True):
+        count = min(len(found), boxes.shape[2])
+        boxes[frame, view, :count] = found[:count]
+
+
+def _find_all(model: FrameModel, frames: list[tuple[Image | None, ...]], result: _Block) -> None:
+    """Let the model find everybody in every frame and view."""
+    seen = [(f, v, image) for f, row in enumerate(frames) for v, image in enumerate(row) if image is not None]
+    for (frame, view, _), found in zip(seen, model.find_all([image for *_, image in seen]), strict=True):
+        count = min(len(found.xy), result.xy.shape[2])
+        for whole, part in zip(result, found, strict=True):
+            whole[frame, view, :count] = part[:count]
 
 
 def _fill_between(boxes: Float, looked: list[int], between: list[int]) -> None:
@@ -203,7 +215,7 @@ def _grouped(recording: Recording, block: int) -> Iterator[list[tuple[Image | No
 class _KeptBlocks:
     """Finished blocks on disk, one file each, written in order."""
 
-    def __init__(self, folder: Path, recording: Recording, model: Model, block: int) -> None:
+    def __init__(self, folder: Path, recording: Recording, model: Model | FrameModel, block: int) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         about = {
@@ -243,7 +255,7 @@ class _KeptBlocks:
 
 
 def _together(
-    recording: Recording, model: Model, blocks: dict[int, _Block], least: float, fps: float
+    recording: Recording, model: Model | FrameModel, blocks: dict[int, _Block], least: float, fps: float
 ) -> Detections2D:
     parts = list(blocks.values())
     xy = np.concatenate([part.xy for part in parts])

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models2d.networks.output import HeatmapOutput
+from models2d.networks.likelihood_flow import LikelihoodFlow, likelihood_loss
+from models2d.networks.output import HeatmapOutput, PointOutput
 
 
 def heatmap_loss(heatmaps: Tensor, targets: Tensor, weight: Tensor, hardest: int | None = None) -> Tensor:
@@ -46,20 +47,86 @@ def offset_loss(offsets: Tensor, targets: Tensor, near: Tensor) -> Tensor:
     return (error * near).sum() / near.sum().clamp_min(1.0)
 
 
-def total_loss(output: HeatmapOutput, targets: dict[str, Tensor], hardest: int | None) -> Tensor:
-    """Add the losses of everything the network answers and the targets have.
+def point_loss(output: PointOutput, target: Tensor, weight: Tensor, flow: LikelihoodFlow | None) -> Tensor:
+    """Distance of regressed coordinates, or their likelihood where the network learns it.
 
     Parameters
     ----------
-    output : HeatmapOutput
-    targets : dict
-        `heatmaps`, `weight`, and `offsets` with `near` where there is location refinement.
-    hardest : int or None
+    output : PointOutput
+    target : (batch, keypoints, 2) float
+        Fractions of the input's sides from its middle.
+    weight : (batch, keypoints) float
+    flow : LikelihoodFlow or None
 
     Returns
     -------
     loss : () float
     """
+    if flow is not None and output.sigma is not None:
+        return likelihood_loss(output.xy.float(), output.sigma.float(), target, weight, flow)
+    error = (output.xy.float() - target).abs().sum(dim=2) * weight
+    return error.sum() / weight.sum().clamp_min(1.0)
+
+
+def tag_loss(tags: Tensor, cells: Tensor, individual: Tensor) -> tuple[Tensor, Tensor]:
+    """Pull the tags of an individual together and push those of different ones apart.
+
+    Parameters
+    ----------
+    tags : (keypoints, height, width) float
+        Of one image.
+    cells : (n, 3) int
+        Keypoint, row and column of each labelled keypoint.
+    individual : (n) int
+        Whose it is, from 0.
+
+    Returns
+    -------
+    pull, push : () float
+
+    Notes
+    -----
+    Associative embedding, Newell et al., NeurIPS 2017, equation 2, with their exp(-d^2 / 2) for the push.
+    """
+    values = tags[cells[:, 0], cells[:, 1], cells[:, 2]].float()
+    people = individual.unique()
+    means = torch.stack([values[individual == person].mean() for person in people])
+    spreads = [
+        (values[individual == person] - mean).square().mean()
+        for person, mean in zip(people, means, strict=True)
+    ]
+    pull = torch.stack(spreads).mean()
+    if len(people) < 2:
+        return pull, pull.new_zeros(())
+    apart = torch.exp(-0.5 * (means[:, None] - means[None]).square())
+    push = (apart.sum() - len(people)) / (len(people) * (len(people) - 1))
+    return pull, push
+
+
+def total_loss(
+    output: HeatmapOutput | PointOutput,
+    targets: dict[str, Tensor],
+    hardest: int | None,
+    flow: LikelihoodFlow | None = None,
+) -> Tensor:
+    """Add the losses of everything the network answers and the targets have.
+
+    Parameters
+    ----------
+    output : HeatmapOutput or PointOutput
+    targets : dict
+        `heatmaps`, `weight`, and `offsets` with `near` where there is location refinement; or `xy` and
+        `known`.
+    hardest : int or None
+    flow : LikelihoodFlow, optional
+        Of a network that regresses coordinates with their likelihood.
+
+    Returns
+    -------
+    loss : () float
+    """
+    if isinstance(output, PointOutput):
+        return point_loss(output, targets["xy"], targets["known"], flow)
     loss = heatmap_loss(output.heatmaps, targets["heatmaps"], targets["weight"], hardest)
     if output.offsets is not None:
         loss = loss + 0.2 * offset_loss(output.offsets, targets["offsets"], targets["near"])

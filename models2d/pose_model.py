@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models2d.crops import box_around, cut, frame_box
+from models2d.errors import ModelError
 from models2d.heatmaps import Grid, Peaks, decode
-from models2d.networks.output import HeatmapOutput
+from models2d.networks.output import HeatmapOutput, PointOutput
 from models2d.skeleton import Skeleton
 
 Image = NDArray[np.uint8]
@@ -41,8 +42,15 @@ class Model(Protocol):
     gives the keypoints of one individual per box, where `boxes` and `images` have equal length.
     """
 
-    skeleton: Skeleton
-    individuals: int
+    @property
+    def skeleton(self) -> Skeleton:
+        """What is looked for."""
+        ...
+
+    @property
+    def individuals(self) -> int:
+        """How many at most."""
+        ...
 
     def locate(self, images: Sequence[Image]) -> list[Float]:
         """Find the individuals."""
@@ -50,6 +58,25 @@ class Model(Protocol):
 
     def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
         """Find the keypoints of each box."""
+        ...
+
+
+@runtime_checkable
+class FrameModel(Protocol):
+    """A model that finds everybody in a frame at once: bottom-up, or with a detector built in."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """What is looked for."""
+        ...
+
+    @property
+    def individuals(self) -> int:
+        """How many at most."""
+        ...
+
+    def find_all(self, images: Sequence[Image]) -> list[Found]:
+        """Find the keypoints of everybody in each image."""
         ...
 
 
@@ -67,12 +94,15 @@ class Recipe:
         Width and height, px.
     stride : int
         Input pixels per heatmap cell.
+    convention : str
+        Where cells lie, a name of `Grid`: "centred", "deeplabcut", "corner" or "unbiased".
     sigma : float, cells
         Of the Gaussians it was trained on.
     decoding : str
         A method of `heatmaps.decode`, or "offsets" for location refinement.
     region : str
         "frame": it looks at the whole frame. "crop": at the whole frame first, then closer at what it found.
+        "box": at boxes that it is given.
     margin : float
         Around an individual, as a fraction of its larger side.
     mean, deviation : (float, float, float)
@@ -85,6 +115,7 @@ class Recipe:
     options: dict[str, Any] = field(default_factory=dict)
     input_size: tuple[int, int] = (256, 256)
     stride: int = 4
+    convention: str = "centred"
     sigma: float = 2.0
     decoding: str = "dark"
     region: str = "crop"
@@ -96,7 +127,10 @@ class Recipe:
     @property
     def grid(self) -> Grid:
         """Where the heatmap's cells lie in the input."""
-        return Grid.centred(self.stride)
+        if self.convention == "unbiased":
+            return Grid.unbiased(self.input_size, self.cells)
+        made = {"centred": Grid.centred, "deeplabcut": Grid.deeplabcut, "corner": Grid.corner}
+        return made[self.convention](self.stride)
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -140,7 +174,7 @@ class PoseModel:
         Images per pass through the network.
     """
 
-    individuals = 1
+    individuals: int = 1
 
     def __init__(
         self,
@@ -183,7 +217,17 @@ class PoseModel:
         -------
         boxes : list of (n, 4) float, px
             One box per image, or none where nothing was found.
+
+        Raises
+        ------
+        ModelError
+            If the network only looks at boxes that it is given.
         """
+        if self.recipe.region == "box":
+            raise ModelError(
+                "this network looks at boxes and finds none itself: give detect(..., boxes=...), or a "
+                "detector: TopDown(detector, model)"
+            )
         whole = [frame_box((image.shape[1], image.shape[0]), self.recipe.input_size) for image in images]
         if self.recipe.region == "frame":
             return [box[None] for box in whole]
@@ -251,7 +295,9 @@ class PoseModel:
         )
         return Peaks(xy=xy, confidence=confidence, covariance=covariance)
 
-    def _read(self, output: HeatmapOutput) -> Peaks:
+    def _read(self, output: HeatmapOutput | PointOutput) -> Peaks:
+        if isinstance(output, PointOutput):
+            return self._read_points(output)
         refined = self.recipe.decoding == "offsets" and output.offsets is not None
         return decode(
             output.heatmaps.float().cpu().numpy(),
@@ -260,8 +306,20 @@ class PoseModel:
             offsets=output.offsets.float().cpu().numpy() if refined and output.offsets is not None else None,
         )
 
+    def _read_points(self, output: PointOutput) -> Peaks:
+        """Read coordinates as if they were peaks, with a hundredth of the input where no sigma is stated."""
+        size, scale = np.array(self.recipe.input_size), np.array(self.recipe.grid.scale)
+        fraction = output.xy.float().cpu().numpy()
+        sigma = np.full_like(fraction, 0.01) if output.sigma is None else output.sigma.float().cpu().numpy()
+        deviation = sigma * size / scale
+        return Peaks(
+            xy=self.recipe.grid.to_cells((fraction + 0.5) * size - 0.5),
+            confidence=np.clip(1 - sigma.mean(axis=-1), 0, 1),
+            covariance=deviation[..., None] ** 2 * np.eye(2),
+        )
+
     @torch.inference_mode()
-    def answer(self, patches: Image) -> HeatmapOutput:
+    def answer(self, patches: Image) -> HeatmapOutput | PointOutput:
         """Run the network on patches, with the mirror image's answer averaged in where asked for.
 
         Parameters
@@ -270,12 +328,14 @@ class PoseModel:
 
         Returns
         -------
-        output : HeatmapOutput
+        output : HeatmapOutput or PointOutput
         """
         images = self.prepared(torch.from_numpy(np.ascontiguousarray(patches)).to(self.device))
         with torch.autocast(self.device.type, dtype=torch.float16, enabled=self.half):
-            output: HeatmapOutput = self.network(images)
-            return self._with_mirror(output, images) if self.flip else output
+            output: HeatmapOutput | PointOutput = self.network(images)
+            if self.flip and isinstance(output, HeatmapOutput):
+                return self._with_mirror(output, images)
+            return output
 
     def prepared(self, patches: Tensor) -> Tensor:
         """Turn uint8 BGR patches (batch, height, width, 3) into a normalised (batch, 3, height, width)."""

@@ -18,12 +18,13 @@ from models2d.errors import ModelError
 from models2d.heatmaps import gaussian_targets, offset_targets
 from models2d.labels import Labels
 from models2d.losses import total_loss
-from models2d.networks.output import HeatmapOutput
+from models2d.networks.filling import fill
+from models2d.networks.output import HeatmapOutput, PointOutput
 from models2d.networks.registry import build
 from models2d.pose_model import PoseModel, Recipe
 from models2d.run_folder import RunFolder
 from models2d.temperature import fit_temperature
-from models2d.weights import fill, load_model, save_model
+from models2d.weights import load_model, save_model
 
 Float = NDArray[np.float64]
 Progress = Callable[..., Iterable[Any]]
@@ -207,10 +208,10 @@ class _Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.options.rate * schedule(self.step / self.options.steps)
         images = self.model.prepared(torch.from_numpy(batch.images).to(self.device))
-        targets = {key: value.to(self.device) for key, value in self.targets(batch.xy).items()}
         with torch.autocast(self.device.type, dtype=self.short, enabled=self.mixed):
-            output: HeatmapOutput = self.network(images)
-        loss = total_loss(output, targets, self.options.hardest)
+            output = self.network(images)
+        targets = {key: value.to(self.device) for key, value in self.targets(batch.xy, output).items()}
+        loss = total_loss(output, targets, self.options.hardest, getattr(self.network, "flow", None))
         if not torch.isfinite(loss):
             raise ModelError(
                 f"the loss is {loss.item()} at step {self.step}: lower the learning rate "
@@ -228,19 +229,21 @@ class _Trainer:
         )
         return float(loss.detach())
 
-    def targets(self, xy: Float) -> dict[str, Tensor]:
-        """Draw what the network should have answered, for keypoints (batch, keypoints, 2) in input px."""
+    def targets(self, xy: Float, output: HeatmapOutput | PointOutput) -> dict[str, Tensor]:
+        """Draw what should have been answered, for keypoints (batch, keypoints, 2) in input px."""
         recipe = self.options.recipe
+        known = np.isfinite(xy.sum(axis=-1))
+        if isinstance(output, PointOutput):
+            fraction = (xy + 0.5) / np.array(recipe.input_size) - 0.5
+            return _tensors(xy=np.nan_to_num(fraction), known=known)
+        height, width = output.heatmaps.shape[2:]
         cells = recipe.grid.to_cells(xy)
-        known = np.isfinite(xy).all(axis=-1)
         weight = known if self.options.unlabelled == "ignored" else np.ones_like(known)
-        offsets, near = offset_targets(cells, recipe.cells, 2 * recipe.sigma)
-        return {
-            "heatmaps": torch.from_numpy(gaussian_targets(cells, recipe.cells, recipe.sigma)),
-            "weight": torch.from_numpy(weight.astype(np.float32)),
-            "offsets": torch.from_numpy(offsets),
-            "near": torch.from_numpy(near),
-        }
+        drawn = _tensors(heatmaps=gaussian_targets(cells, (width, height), recipe.sigma), weight=weight)
+        if output.offsets is None:
+            return drawn
+        offsets, near = offset_targets(cells, (width, height), 2 * recipe.sigma)
+        return drawn | _tensors(offsets=offsets, near=near)
 
     def evaluate(self, loss: float) -> None:
         """Judge the averaged weights, write the log and the checkpoint, keep the best model."""
@@ -334,6 +337,13 @@ def schedule(done: float, warm_up: float = 0.03) -> float:
     if done < warm_up:
         return max(done / warm_up, 0.01)
     return 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
+
+
+def _tensors(**arrays: NDArray[Any]) -> dict[str, Tensor]:
+    return {
+        name: torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+        for name, array in arrays.items()
+    }
 
 
 def _set_aside(labels: Labels, seed: int) -> tuple[Labels, Labels]:

@@ -8,6 +8,12 @@ from torch import nn
 from models2d.errors import ModelError
 
 _home = {
+    "deep_pose": ("models2d.networks.deep_pose", "DeepPose"),
+    "deeper_cut": ("models2d.networks.deeper_cut", "DeeperCut"),
+    "deeplabcut": ("models2d.networks.deeplabcut", "DeepLabCut"),
+    "higher_hrnet": ("models2d.networks.higher_hrnet", "HigherHRNet"),
+    "hrnet": ("models2d.networks.hrnet", "HRNet"),
+    "simple_baseline": ("models2d.networks.simple_baseline", "SimpleBaseline"),
     "unet": ("models2d.networks.unet", "UNet"),
 }
 
