@@ -5,13 +5,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from models2d.errors import ModelError
+from models2d.hub_models import load_vitpose
+from models2d.networks.filling import fill
 from models2d.networks.registry import build
-from models2d.pose_model import Model, PoseModel, Recipe
+from models2d.onnx_models import OnnxTopDown
+from models2d.pose_model import FrameModel, Model, PoseModel, Recipe
+from models2d.published import load_published
 from models2d.skeleton import Skeleton
 
 shipped = Path(__file__).parent / "shipped"
@@ -42,47 +45,78 @@ def save_model(model: PoseModel, path: str | Path, *, half: bool = False) -> Non
     os.replace(temporary, path)
 
 
-def load_model(source: str | Path, *, device: str | None = None, flip: bool = False) -> Model:
+def load_model(
+    source: str | Path,
+    *,
+    device: str | None = None,
+    flip: bool = False,
+    skeleton: Skeleton | None = None,
+    input_size: tuple[int, int] | None = None,
+) -> Model | FrameModel:
     """Load a model by path or name.
 
     Parameters
     ----------
     source : path or str
-        A .safetensors file of this project, or the name of a shipped model.
+        The name of a shipped model; a .safetensors file of this project; published weights of Simple
+        Baseline, HRNet, HigherHRNet or DeepLabCut 3 (.pth, .pt, .tar, .safetensors); an .onnx file of a
+        top-down model; a folder of or hub name ("owner/name") of ViTPose.
     device : str, optional
         "cpu" or "cuda"; by default the graphics card where there is one.
     flip : bool
         Also look at mirror images, and average.
+    skeleton : Skeleton, optional
+        Of models that others published; by default the 17 keypoints of COCO.
+    input_size : (int, int), optional
+        Width and height of the input of published weights, multiples of 32; by default that of the
+        publication.
 
     Returns
     -------
-    model : Model
+    model : Model or FrameModel
+        What `detect` takes.
 
     Raises
     ------
     FileNotFoundError
         If there is neither such a file nor such a shipped model.
     ModelError
-        If the file is not a model, or its tensors do not fit the network it names.
+        If the file is not a model, or its tensors do not fit the network it names; a model of a hub that is
+        not on this machine says what to download and where to put it.
     """
     path = Path(source)
-    if not path.suffix and not path.exists():
+    if not path.suffix and (shipped / f"{source}.safetensors").is_file():
         path = shipped / f"{source}.safetensors"
+    if path.is_dir() or (not path.is_file() and _hub_name(str(source))):
+        return load_vitpose(source, skeleton=skeleton, device=device)
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in shipped.glob("*.safetensors"))) or "none"
-        raise FileNotFoundError(f"no model {str(source)!r}; shipped are {known}; or give a .safetensors file")
-    return _load_own(path, device, flip)
+        raise FileNotFoundError(
+            f"no model {str(source)!r}; shipped are {known}; or give a file of weights, or a hub name "
+            "OWNER/NAME"
+        )
+    if path.suffix == ".onnx":
+        return OnnxTopDown(path, skeleton or Skeleton.load("coco17"))
+    if path.suffix == ".safetensors" and "recipe" in _header(path):
+        return _load_own(path, device, flip)
+    return load_published(path, skeleton=skeleton, input_size=input_size, device=device, flip=flip)
+
+
+def _hub_name(source: str) -> bool:
+    """Tell OWNER/NAME from a path to a file that is not there."""
+    return source.count("/") == 1 and not source.startswith((".", "/")) and not Path(source).suffix
+
+
+def _header(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} is not a safetensors file, or a damaged one: {error}") from error
 
 
 def _load_own(path: Path, device: str | None, flip: bool) -> PoseModel:
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is not a safetensors file, or a damaged one: {error}") from error
-    if "recipe" not in header or "skeleton" not in header:
-        raise ModelError(f"{path} has tensors but no recipe in its header: it was not written by save_model")
+    header, tensors = _header(path), load_file(path)
     recipe = Recipe.from_table(json.loads(header["recipe"]))
     table = json.loads(header["skeleton"])
     skeleton = Skeleton.from_names(
@@ -94,38 +128,6 @@ def _load_own(path: Path, device: str | None, flip: bool) -> PoseModel:
     network = build(recipe.architecture, len(skeleton.keypoints), **recipe.options)
     fill(network, tensors, str(path))
     return PoseModel(network, recipe, skeleton, device=device, flip=flip)
-
-
-def fill(network: torch.nn.Module, tensors: dict[str, torch.Tensor], name: str) -> None:
-    """Put tensors into a network, all of them, or say which do not fit.
-
-    Parameters
-    ----------
-    network : torch Module
-    tensors : dict of str to Tensor
-    name : str
-        Of their file, for the message.
-
-    Raises
-    ------
-    ModelError
-        With the first keys that are missing, unknown or of another shape.
-    """
-    own = network.state_dict()
-    missing = sorted(set(own) - set(tensors))
-    unknown = sorted(set(tensors) - set(own))
-    shapes = [
-        f"{key} is {tuple(tensors[key].shape)} where {tuple(own[key].shape)} is needed"
-        for key in sorted(set(own) & set(tensors))
-        if own[key].shape != tensors[key].shape
-    ]
-    wrong = [f"{key} is missing" for key in missing] + [f"{key} is unknown" for key in unknown] + shapes
-    if wrong:
-        raise ModelError(
-            f"{name} does not fit the network: {'; '.join(wrong[:4])}"
-            f"{f' and {len(wrong) - 4} more' if len(wrong) > 4 else ''}"
-        )
-    network.load_state_dict({key: value.to(own[key].dtype) for key, value in tensors.items()})
 
 
 def skeleton_table(skeleton: Skeleton) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def test_files_that_are_no_model_say_so(tmp_path):
     with pytest.raises(ModelError, match=r"damaged\.safetensors is not a safetensors file"):
         load_model(tmp_path / "damaged.safetensors")
     save_file({"a": torch.zeros(2)}, tmp_path / "plain.safetensors")
-    with pytest.raises(ModelError, match="no recipe in its header"):
+    with pytest.raises(ModelError, match="of none of the known networks"):
         load_model(tmp_path / "plain.safetensors")
 
 
