@@ -77,7 +77,9 @@ def motion(dt: float, jerk_sigma: float) -> tuple[Float, Float]:
     """
     step = np.array([[1, dt, dt**2 / 2], [0, 1, dt], [0, 0, 1.0]])
     push = np.array([dt**3 / 6, dt**2 / 2, dt])
-    return np.kron(step, np.eye(3)), np.kron(np.outer(push, push) * jerk_sigma**2, np.eye(3))
+    F: Float = np.kron(step, np.eye(3)).astype(np.float64)
+    Q: Float = np.kron(np.outer(push, push) * jerk_sigma**2, np.eye(3)).astype(np.float64)
+    return F, Q
 
 
 def smooth_point(

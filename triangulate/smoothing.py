@@ -17,10 +17,11 @@ from triangulate.smoothing_input import Pixels, RawPoints, cut_pixels, given_poi
 from triangulate.smoothing_kernels import Observed, Priors, Views, examine
 from triangulate.smoothing_series import robust_fit
 from triangulate.smoothing_solution import Solution
-from triangulate.smoothing_solver import Solved, posterior, solve
+from triangulate.smoothing_solver import Solved, posterior, sample, solve
 from triangulate.smoothing_strength import Options, Strength, choose_strength
 from triangulate.solve_report import SolveReport
 from triangulate.splines import basis, control_points, penalty
+from triangulate.time_offsets import synchronised
 from triangulate.trajectories import Trajectories3D
 from triangulate.windows import Window, windows
 
@@ -51,9 +52,10 @@ class Task(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What every window's solve reads."""
+    """What every window's solve reads; `together` are the tracks interpolated at common times."""
 
     tracks: Tracks2D
+    together: Tracks2D
     rig: Rig
     views: Views
     trajectories: Trajectories3D | None
@@ -123,7 +125,9 @@ def smooth(
     motion_sigma = acceleration_sigma if order == 2 else jerk_sigma
     options = Options(order, pixel_sigma, motion_sigma, bone_sigma, bone_lengths, symmetric)
     views = pack(rig)
-    problem = Problem(tracks, rig, views, trajectories, choose_strength(tracks, rig, views, options))
+    together = synchronised(tracks)
+    strength = choose_strength(together, rig, views, options)
+    problem = Problem(tracks, together, rig, views, trajectories, strength)
     solution = Solution.empty(tracks)
     outcomes = list(run(list(plan(problem, max_gap)), problem, solution, progress))
     solution.judge(tracks, max_gap)
@@ -176,23 +180,27 @@ def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
     (begin, end, first, last), subject, part, spacing = task
     frames = slice(begin, end)
     strength = problem.strength
-    whole = cut_pixels(problem.tracks, frames, subject, strength.pixel_sigma)
-    pixels = Pixels(*(np.ascontiguousarray(array[:, part]) for array in whole))
-    if problem.trajectories is None:
-        raw = raw_points(pixels, problem.rig)
-    else:
+    pixels = part_pixels(problem.tracks, task, strength)
+    if problem.trajectories is not None:
         given = given_points(problem.trajectories, frames, subject)
         raw = RawPoints(given.xyz[:, part], given.covariance[:, part], given.inliers[:, part])
-    u = np.arange(end - begin) / spacing
-    count = control_points(u[-1])
-    index, weights = basis(u, count)
-    priors = prior_terms(task, problem, pixels, index, count)
-    observed = observe(pixels, problem, index, weights)
+    else:
+        raw = raw_points(part_pixels(problem.together, task, strength), problem.rig)
+    at, early, late = observation_times(problem.tracks, frames)
+    pad = int(np.ceil(early / spacing))
+    count = pad + control_points((end - begin - 1 + late) / spacing)
+    index, weights = basis(np.arange(end - begin) / spacing + pad, count)
+    seen_index, seen_weights = basis(at / spacing + pad, count)
+    priors = prior_terms(task, problem, pixels, seen_index, count)
+    observed = observe(pixels, problem, seen_index, seen_weights)
     start = robust_start(raw, priors, index, weights, count)
     solved = solve(start, problem.views, observed, priors)
     xyz, covariance = posterior(solved, index, weights)
     inliers, error = np.zeros(pixels.xy.shape[:-1], dtype=np.bool_), np.empty(xyz.shape[:-1])
-    examine(xyz[:, None], problem.views, observed, inliers, error)
+    where = np.stack(
+        [sample(solved.control, seen_index[:, g], seen_weights[:, g]) for g in range(at.shape[1])], axis=1
+    )
+    examine(where, problem.views, observed, inliers, error)
     covariance = covariance / strength.information + persistent(raw, strength.persistence[part])
     kept = slice(first - begin, last - begin)
     solution.xyz[first:last, subject, part] = xyz[kept]
@@ -211,6 +219,31 @@ def persistent(raw: RawPoints, share: Float) -> Float:
     return np.where(known[..., None, None], raw.covariance, typical) * share[:, None, None]
 
 
+def part_pixels(tracks: Tracks2D, task: Task, strength: Strength) -> Pixels:
+    """Cut out the detections of a task."""
+    frames = slice(task.window.begin, task.window.end)
+    whole = cut_pixels(tracks, frames, task.subject, strength.pixel_sigma)
+    return Pixels(*(np.ascontiguousarray(array[:, task.keypoints]) for array in whole))
+
+
+def observation_times(tracks: Tracks2D, frames: slice) -> tuple[Float, float, float]:
+    """Return when views saw the frames of a window, in frames from its begin, and by how much they stick out.
+
+    Returns
+    -------
+    at : (frames, groups) float
+        One group where all views are synchronous, else one per view.
+    early, late : float
+        Frames before the first and after the last.
+    """
+    numbers = np.arange(frames.start, frames.stop)
+    if tracks.times is None:
+        return (numbers - frames.start)[:, None].astype(np.float64), 0.0, 0.0
+    at = tracks.times[frames] * tracks.fps - frames.start
+    at = np.where(np.isfinite(at), at, (numbers - frames.start)[:, None])
+    return at, max(0.0, -float(at.min())), max(0.0, float(at.max()) - (len(numbers) - 1))
+
+
 def observe(pixels: Pixels, problem: Problem, index: Int, weights: Float) -> Observed:
     """Join detections with the noise model and the spline's basis at their times."""
     areas = np.array([np.prod(camera.intrinsics.size) for camera in problem.rig.cameras], dtype=np.float64)
@@ -219,8 +252,8 @@ def observe(pixels: Pixels, problem: Problem, index: Int, weights: Float) -> Obs
         information=pixels.information,
         kappa=MISTAKES / (1 - MISTAKES) * 2 * np.pi / areas,
         nu=problem.strength.nu,
-        first=np.ascontiguousarray(index[:, None]),
-        weights=np.ascontiguousarray(weights[:, None]),
+        first=index,
+        weights=weights,
     )
 
 
@@ -235,7 +268,8 @@ def prior_terms(task: Task, problem: Problem, pixels: Pixels, index: Int, count:
     near = np.zeros((count, len(part)), dtype=np.bool_)
     seen = np.asarray((pixels.information[..., 0] > 0).any(axis=-1))
     for shift in range(4):
-        np.logical_or.at(near, index + shift, seen)
+        for group in range(index.shape[1]):
+            np.logical_or.at(near, index[:, group] + shift, seen)
     return Priors(
         form=penalty(strength.order),
         roughness=roughness,

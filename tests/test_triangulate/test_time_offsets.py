@@ -1,0 +1,97 @@
+"""Cameras whose clocks differ: known times are used, unknown ones are found."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models2d import Skeleton, Tracks2D
+from tests.rigs import ring
+from triangulate import TriangulationError
+from triangulate.smoothing import smooth
+from triangulate.time_offsets import find_offsets, retimed, synchronised
+
+FPS = 60.0
+
+
+def place(t):
+    """Three points on quick, smooth paths; (..., 3, 3) m."""
+    t = np.asarray(t)[..., None]
+    phase = np.array([0.0, 1.0, 2.5])
+    return np.stack(
+        [0.4 * np.sin(4 * t + phase), 0.3 * np.cos(5 * t + 2 * phase), 0.9 + 0.2 * np.sin(3 * t + phase)],
+        axis=-1,
+    )
+
+
+def watched(offset, rig, frames=240, noise=0.5, rate=None):
+    nominal = np.arange(frames)[:, None] / FPS
+    true = nominal * (1 + (0.0 if rate is None else np.asarray(rate))) + np.asarray(offset)
+    rng = np.random.default_rng(0)
+    views = [camera.project(place(true[:, view])) for view, camera in enumerate(rig.cameras)]
+    xy = np.stack(views, axis=1)[:, :, None]
+    return Tracks2D(
+        xy=xy + rng.normal(0, noise, xy.shape),
+        confidence=np.ones(xy.shape[:-1]),
+        views=rig.names,
+        skeleton=Skeleton(name="three", keypoints=("a", "b", "c")),
+        subjects=("one",),
+        fps=FPS,
+    )
+
+
+def miss(trajectories):
+    return np.linalg.norm(trajectories.xyz[:, 0] - place(trajectories.times), axis=-1)
+
+
+def test_known_times_are_used():
+    rig, offset = ring(4), np.array([0.0, 0.004, -0.006, 0.02])
+    tracks = watched(offset, rig)
+    blind, _ = smooth(tracks, rig)
+    told, _ = smooth(retimed(tracks, offset), rig)
+    together, _ = smooth(watched(np.zeros(4), rig), rig)
+    assert np.nanmedian(miss(told)) < 1.6 * np.nanmedian(miss(together))
+    assert np.nanmedian(miss(blind)) > 5 * np.nanmedian(miss(told))
+
+
+def test_offsets_are_found_to_a_fraction_of_a_frame():
+    rig, offset = ring(4), np.array([0.0, 0.011, -0.105, 0.057])
+    found, trajectories = find_offsets(watched(offset, rig), rig)
+    assert np.allclose(found.offset, offset, atol=0.1 / FPS)
+    assert np.nanmedian(miss(trajectories)) < 1.5e-3
+    assert (found.sigma[1:] < 1e-3).all()
+
+
+def test_rates_are_found():
+    rig, rate = ring(4), np.array([0.0, 2e-3, 0.0, -1e-3])
+    tracks = watched(np.zeros(4), rig, frames=480, rate=rate)
+    found, _ = find_offsets(tracks, rig, longest=0.1, rates=True)
+    assert np.allclose(found.rate, rate, atol=3e-4)
+    applied = found.applied(tracks).times
+    assert np.allclose(applied, np.arange(480)[:, None] / FPS * (1 + rate), atol=0.15 / FPS)
+
+
+def test_interpolation_at_common_times_is_exact_for_uniform_motion():
+    rig = ring(2)
+    tracks = watched(np.zeros(2), rig, frames=20)
+    times = np.arange(20)[:, None] / FPS + np.array([0.0, 0.3 / FPS])
+    xy = np.zeros(tracks.xy.shape) + 100 * times[:, :, None, None, None]
+    xy[5:9, 1] = np.nan
+    out = synchronised(
+        replace(tracks, xy=xy, times=times, confidence=np.where(np.isfinite(xy[..., 0]), 1, np.nan))
+    )
+    wanted = 100 * np.arange(20) / FPS
+    known = np.isfinite(out.xy[:, 1, 0, 0, 0])
+    assert np.allclose(out.xy[known, 1, 0, 0, 0], wanted[known])
+    assert not known[6:9].any()
+    assert known[10:].all()
+
+
+def test_a_subject_at_rest_cannot_date_frames():
+    rig = ring(3)
+    tracks = watched(np.zeros(3), rig, frames=60)
+    still = replace(
+        tracks, xy=np.full(tracks.xy.shape, np.nan), confidence=np.full(tracks.confidence.shape, np.nan)
+    )
+    with pytest.raises(TriangulationError, match="too little motion"):
+        find_offsets(still, rig)
