@@ -85,7 +85,7 @@ class Motion:
     spline : BSpline
         Time, s, to position, (3,) m, world.
     errors_px : (views,) float, px
-        Median reprojection error of each camera.
+        Median reprojection error of each camera, of what two or more cameras saw.
     sigma : float, px
         Standard deviation of the noise in x and in y.
     rejected : (views,) float

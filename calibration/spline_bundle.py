@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.interpolate import BSpline
 from scipy.linalg import solveh_banded
+from scipy.ndimage import median_filter
 from scipy.sparse.linalg import splu
 from scipy.spatial.transform import Rotation
 
@@ -277,6 +278,7 @@ def fitted_spline(times: Float, xyz: Float, knots: Float, roughness: float) -> B
     Parameters
     ----------
     times : (n,) float, s
+        Rising.
     xyz : (n, 3) float, m, world
     knots : (k,) float, s
     roughness : float, m
@@ -290,10 +292,11 @@ def fitted_spline(times: Float, xyz: Float, knots: Float, roughness: float) -> B
     count = basis.shape[1]
     third = sparse.diags([-1.0, 3.0, -3.0, 1.0], [0, 1, 2, 3], shape=(count - 3, count))
     smooth = third.T @ third / roughness**2 + 1e-9 * sparse.eye(count)
-    weight = np.ones(len(times))
+    # A running median tells outliers from the path before there is a path, also at its thin ends.
+    miss = np.linalg.norm(median_filter(xyz, size=(9, 1), mode="nearest") - xyz, axis=1)
     for _ in range(20):
+        weight = 1 / (1 + (miss / max(2 * np.median(miss), 1e-12)) ** 2) ** 2
         H = (basis.T @ sparse.diags(weight) @ basis + smooth).tocsc()
         coefficients = splu(H).solve(basis.T @ (weight[:, None] * xyz))
         miss = np.linalg.norm(basis @ coefficients - xyz, axis=1)
-        weight = 1 / (1 + (miss / max(2 * np.median(miss), 1e-12)) ** 2) ** 2
     return BSpline(knots, coefficients, DEGREE)

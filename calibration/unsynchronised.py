@@ -1,6 +1,7 @@
 """Calibrate cameras that are not synchronous from one moving point: a drone, a ball, a light, one's nose."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -154,16 +155,23 @@ class _Build:
         new_from_old = RigidTransform.from_components(state.t[first], Rotation.from_matrix(state.R[first]))
         spline = BSpline((state.spline.t - o) / r, new_from_old.apply(state.spline.c), DEGREE)
         error = np.linalg.norm(errors(self._problem(), state), axis=1)
-        mine = [self.sightings.view == view for view in range(len(self.names))]
-        return self._rig(range(len(self.names))).moved(new_from_old), Motion(
+        motion = Motion(
             names=self.names,
             clocks=clocks,
             spline=spline,
-            errors_px=np.array([np.nanmedian(error[rows]) for rows in mine]),
+            errors_px=np.empty(0),
             sigma=self.sigma,
-            rejected=np.array([np.mean(~(error[rows] < CUTOFF * self.sigma)) for rows in mine]),
+            rejected=np.empty(0),
             observed=(self._observed(range(len(self.names))) - o) / r,
         )
+        shared = np.isfinite(motion.position((state.times(self.sightings) - o) / r)[:, 0])
+        mine = [shared & (self.sightings.view == view) for view in range(len(self.names))]
+        motion = replace(
+            motion,
+            errors_px=np.array([np.nanmedian(error[rows]) for rows in mine]),
+            rejected=np.array([np.mean(~(error[rows] < CUTOFF * self.sigma)) for rows in mine]),
+        )
+        return self._rig(range(len(self.names))).moved(new_from_old), motion
 
     def _pair(self, a: int, b: int) -> tuple[float, RigidTransform, Float, Float]:
         """Relative pose of a pair, its points and when they were there, with a score."""
