@@ -1,11 +1,11 @@
 # %% [markdown]
 # Train a network on a part of a real recording, detect the rest, and compare the two in 3D.
 #
-#     python examples/mouse_4cam_network.py .../data/mouse_4cam RUN_FOLDER [--steps 1200] [--mixed]
+#     python examples/mouse_4cam_network.py .../data/mouse_4cam RUN_FOLDER [--steps 1000] [--mixed]
 #
-# Four cameras filmed a mouse for 120 frames. The first 80 of each, with the proofread tracks as labels, train one
-# network for all views; it then finds the keypoints in the other 40, which are triangulated and compared with what
-# the proofread tracks of the same frames give. Killed, the training goes on where it was.
+# Four cameras filmed a mouse for 120 frames. The first 80 of each, with the proofread tracks as labels, train
+# one network for all views; it then finds the keypoints in the other 40, which are triangulated and compared
+# with what the proofread tracks of the same frames give. Killed, the training goes on where it was.
 
 # %%
 import argparse
@@ -21,14 +21,15 @@ from triangulate import reconstruct
 parser = argparse.ArgumentParser()
 parser.add_argument("data", type=Path, help="the folder mouse_4cam")
 parser.add_argument("run", type=Path, help="takes the trained network")
-parser.add_argument("--steps", type=int, default=1200)
+parser.add_argument("--steps", type=int, default=1000)
 parser.add_argument("--mixed", action="store_true", help="bfloat16, fast on processors with matrix units")
 parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
 views = ("back", "mid", "side", "top")
 videos = {view: arguments.data / view / f"minimal_{view}.mp4" for view in views}
 
-# %% Labels: the proofread tracks of the first 80 frames; every tenth judges which state of the network is best.
+# %% Labels: the proofread tracks of the first 80 frames; every tenth judges which state of the network is
+# best.
 tracks = read_tracks(
     {view: arguments.data / view / f"minimal_{view}_proofread.analysis.h5" for view in views}, fps=30
 )
@@ -41,15 +42,15 @@ judge = labels.select((number < 80) & (number % 10 == 5))
 options = TrainingOptions(
     recipe=Recipe(
         architecture="unet",
-        options={"widths": (24, 48, 64, 96, 128), "stride": 4, "offsets": True},
-        input_size=(256, 256),
+        options={"widths": (16, 32, 64, 96, 128), "stride": 4, "offsets": True},
+        input_size=(192, 192),
         sigma=1.5,
         decoding="offsets",
         margin=0.15,
     ),
     augmentation=Augmentation(rotation_deg=40, scale=0.25, flip=0.5, colour=0.3, motion_blur=3),
     steps=arguments.steps,
-    batch=16,
+    batch=12,
     mixed=arguments.mixed,
     evaluate_every=100,
     seed=arguments.seed,
@@ -62,7 +63,9 @@ detections = detect(recording, model, fps=30, progress=tqdm)
 truth = tracks.xy[80:, :, 0]
 distance = np.linalg.norm(detections.xy[:, :, 0] - truth, axis=-1)
 for view, errors in zip(views, distance.swapaxes(0, 1), strict=True):
-    print(f"{view:5s} 2D: median {np.nanmedian(errors):.2f} px, 90% within {np.nanquantile(errors, 0.9):.2f} px")
+    print(
+        f"{view:5s} 2D: median {np.nanmedian(errors):.2f} px, 90% within {np.nanquantile(errors, 0.9):.2f} px"
+    )
 
 # %% Calibrate from the board images, and triangulate both.
 board = Board.charuco(columns=8, rows=11, square=0.024, marker=0.01875, dictionary="4X4_1000")

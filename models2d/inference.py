@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from calibration.recording import Recording
 from models2d.detections import Detections2D
 from models2d.ensemble import Ensemble
-from models2d.linking import linked
 from models2d.pose_model import FrameModel, Model
 
 Image = NDArray[np.uint8]
@@ -70,7 +69,8 @@ def detect(
     Returns
     -------
     detections : Detections2D
-        As many slots as `boxes` or the model has individuals.
+        As many slots as `boxes` or the model has individuals, the surest first; `models2d.follow` finds out
+        who is who over time.
 
     Raises
     ------
@@ -264,12 +264,6 @@ def _together(
     with np.errstate(invalid="ignore"):
         found = confidence >= least
     xy[~found], confidence[~found], covariance[~found] = np.nan, np.nan, np.nan
-    if xy.shape[2] > 1:
-        order = linked(xy)
-        xy, confidence, covariance = (
-            np.take_along_axis(values, order.reshape(*order.shape, *[1] * (values.ndim - 3)), axis=2)
-            for values in (xy, confidence, covariance)
-        )
     return Detections2D(
         xy=xy,
         confidence=np.clip(confidence, 0, 1),

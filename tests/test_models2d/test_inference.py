@@ -7,7 +7,6 @@ import pytest
 from calibration.recording import Recording
 from models2d.ensemble import Ensemble
 from models2d.inference import detect
-from models2d.linking import linked
 from models2d.pose_model import Found
 from models2d.skeleton import Skeleton
 
@@ -150,18 +149,3 @@ def test_image_folders_need_a_frame_rate(tmp_path):
     with pytest.raises(ValueError, match="give fps="):
         detect(images, SpotFinder())
     assert detect(images, SpotFinder(), fps=10).fps == 10
-
-
-def test_individuals_keep_their_slot_through_crossings_of_the_order():
-    random = np.random.default_rng(0)
-    t = np.arange(60)[:, None, None]
-    truth = np.stack([[0, 0] + t * [1.0, 0.3], [80, 10] - t * [1.0, 0.1], [40, 90] + 0 * t * [1.0, 1.0]], 1)
-    truth = truth + random.normal(0, 3, (1, 3, 5, 2))
-    shuffle = np.stack([random.permutation(3) for _ in range(60)])
-    xy = np.take_along_axis(truth, shuffle[:, :, None, None], axis=1)
-    xy[20:25, 1] = np.nan
-    order = linked(xy[:, None])[:, 0]
-    for slot in range(3):
-        who = shuffle[np.arange(60), order[:, slot]]
-        seen = np.isfinite(xy[np.arange(60), order[:, slot], 0, 0])
-        assert len(set(who[seen])) == 1
