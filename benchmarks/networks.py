@@ -1,0 +1,85 @@
+"""Frames per second of the networks by image size and batch, and of reading heatmaps."""
+
+import numpy as np
+import torch
+
+from benchmarks.measurement import Contender, race, save, show
+from models2d.heatmaps import decode, gaussian_targets
+from models2d.networks.registry import build
+from models2d.pose_model import PoseModel, Recipe
+from models2d.skeleton import Skeleton
+from models2d.weights import load_model
+
+# Architecture, options, keypoints, width and height of the input, batch. 278 x 278 is the size at which
+# DeepLabCut published 225 frames/s (GTX 1080 Ti; Mathis & Warren, 2018); sides are multiples of 32.
+CASES = [
+    ("unet", {}, 15, (192, 192), 16),
+    ("unet", {}, 15, (256, 256), 1),
+    ("unet", {}, 15, (256, 256), 16),
+    ("deeplabcut", {"backbone": "mobilenet_v2"}, 4, (288, 288), 8),
+    ("deeplabcut", {"backbone": "resnet18"}, 4, (288, 288), 8),
+    ("deeplabcut", {"backbone": "resnet50"}, 4, (288, 288), 8),
+    ("deeplabcut", {"backbone": "resnet50"}, 4, (64, 64), 16),
+    ("simple_baseline", {"depth": 50}, 17, (192, 256), 8),
+    ("hrnet", {"width": 32}, 17, (192, 256), 8),
+    ("higher_hrnet", {"width": 32}, 17, (512, 512), 1),
+    ("deep_pose", {"backbone": "resnet50"}, 17, (192, 256), 8),
+]
+
+
+def main() -> None:
+    """Time the networks on the device at hand, all cores, images already decoded."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    print(f"networks on {device}, {torch.get_num_threads()} threads; frames/s, image to heatmap")
+    random = np.random.default_rng(0)
+    contenders = []
+    for architecture, options, keypoints, size, batch in CASES:
+        network = build(architecture, keypoints, **options)
+        skeleton = Skeleton.from_names("points", [f"p{number}" for number in range(keypoints)])
+        recipe = Recipe(architecture=architecture, options=options, input_size=size)
+        model = PoseModel(network, recipe, skeleton, device=device, batch=batch)
+        patches = random.integers(0, 255, (batch, size[1], size[0], 3), dtype=np.uint8)
+        detail = next(iter(options.values()), "")
+        name = f"{architecture} {detail} {size[0]}x{size[1]} batch {batch}"
+        contenders.append(
+            Contender(name=name, call=lambda model=model, patches=patches: model.answer(patches), count=batch)
+        )
+    tables = {
+        "images to heatmaps, per second": race(contenders, rounds=3),
+        "heatmaps of 64 x 64 to keypoints, per second": race(_decoding(random)),
+        "frames of 800 x 600, per second": race([_whole(random)]),
+    }
+    rows = {title: [timing.columns() for timing in timings] for title, timings in tables.items()}
+    for title, table in rows.items():
+        show(title, table)
+    save("networks", rows)
+
+
+def _decoding(random: np.random.Generator) -> list[Contender]:
+    xy = random.uniform(6, 57, (4000, 2))
+    heatmaps = gaussian_targets(xy, (64, 64), 2.0)
+    return [
+        Contender(
+            name=f"decode {method}", call=lambda method=method: decode(heatmaps, method=method), count=4000
+        )
+        for method in ("argmax", "quarter", "dark", "udp", "soft")
+    ]
+
+
+def _whole(random: np.random.Generator) -> Contender:
+    """Both looks of the shipped network at 800x600 frames: find the figure, then its keypoints."""
+    model = load_model("demo")
+    if not isinstance(model, PoseModel):
+        raise TypeError("the demo's model is not one of this project")
+    images = [random.integers(0, 255, (600, 800, 3), dtype=np.uint8) for _ in range(16)]
+    box = np.array([199.5, 99.5, 599.5, 499.5])
+
+    def both() -> None:
+        model.locate(images)
+        model.find(images, [box] * len(images))
+
+    return Contender(name="demo network, frame and crop", call=both, count=len(images))
+
+
+if __name__ == "__main__":
+    main()
