@@ -20,6 +20,7 @@ _home = {
     "Tracks2D": "detections",
     "TrainingOptions": "training",
     "detect": "inference",
+    "evaluate": "evaluation",
     "export_onnx": "onnx_models",
     "extract_images": "label_files.images",
     "follow": "tracking2d",
