@@ -357,7 +357,7 @@ def _tracks(project: Project, detections: Detections2D, rig: Rig) -> Tracks2D:
         return detections.as_tracks()
     from triangulate.association import associate
 
-    return associate(detections, rig)
+    return associate(detections, rig, subjects=project.subjects)
 
 
 def run_project(
