@@ -26,7 +26,7 @@ def levelled(rig: Rig) -> Rig:
     >>> from calibration import Camera, Intrinsics
     >>> lens = Intrinsics.from_focal((640, 480), 800.0)
     >>> sides = [Camera.from_rotvec(n, lens, r, [0, 0, 2.0]) for n, r in zip("ab", ([0, 0, 0], [0, 1, 0]))]
-    >>> levelled(Rig(cameras=tuple(sides))).centers.round(3).tolist()[0]
+    >>> (levelled(Rig(cameras=tuple(sides))).centers.round(3) + 0.0).tolist()[0]
     [2.0, 0.0, 0.0]
     """
     axes = np.array([camera.R for camera in rig.cameras])  # rows: x right, y down, z forward

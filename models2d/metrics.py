@@ -179,7 +179,7 @@ def pdj(predicted: ArrayLike, truth: ArrayLike, size: ArrayLike, thresholds: Arr
 
     Returns
     -------
-    fraction : (n, keypoints) float, or (keypoints,) for one threshold
+    fraction : (n, keypoints) float, or (keypoints,) float
         Of labels with |p - t| <= threshold * size.
 
     Notes

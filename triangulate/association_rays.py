@@ -124,7 +124,8 @@ def epipolar(rays: Rays, frames: Int, first: tuple[Int, Int], second: tuple[Int,
     ----------
     rays : Rays
     frames : (n,) int
-    first, second : (view, slot) of (pairs,) int each
+    first, second : (pairs,) int, (pairs,) int
+        View and slot of each.
     cap : float
         Squared distances are cut here, in variances.
 
@@ -159,7 +160,8 @@ def midpoints(rays: Rays, frames: Int, first: tuple[Int, Int], second: tuple[Int
     ----------
     rays : Rays
     frames : (pairs,) int
-    first, second : (view, slot) of (pairs,) int each
+    first, second : (pairs,) int, (pairs,) int
+        View and slot of each.
 
     Returns
     -------

@@ -105,8 +105,8 @@ def angle_between(a: Float, b: Float) -> Float:
 
     Examples
     --------
-    >>> float(angle_between(np.array([1.0, 0, 0]), np.array([1.0, 1e-9, 0])).round(12))
-    5.7e-08
+    >>> float(angle_between(np.array([1.0, 0, 0]), np.array([1.0, 1e-9, 0])).round(10))
+    5.73e-08
     """
     lengths = [np.linalg.norm(vector, axis=-1, keepdims=True) for vector in (a, b)]
     a, b = (v / np.where(n > 0, n, np.nan) for v, n in zip((a, b), lengths, strict=True))
