@@ -22,6 +22,7 @@ _home = {
     "calibrate_points": "points_start",
     "calibrate_wand": "points_start",
     "check_drift": "drift",
+    "diagnose": "diagnosis",
     "find_corners": "corners",
     "placed_on_board": "world",
     "placed_on_floor": "world",
