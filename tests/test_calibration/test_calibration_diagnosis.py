@@ -20,7 +20,7 @@ def test_two_cameras_with_identical_parameters(recordings):
 
 def test_a_rig_read_in_the_wrong_unit(recordings):
     rig = Rig.load(recordings("mouse_4cam") / "calibration_shipped.toml", unit="m")
-    assert any("in mm they are 0.289 m" in text for text in diagnose(rig))
+    assert any("in mm they are 0.29 m" in text for text in diagnose(rig))
     assert any("within 0.0003 m" in text for text in diagnose(true_rig().scaled(5e-5)))
 
 
