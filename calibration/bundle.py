@@ -23,6 +23,10 @@ RAYLEIGH_MEDIAN = 1.1774100225154747
 """Median length of a 2D Gaussian error in units of its standard deviation per coordinate."""
 
 
+SIGMA_RATIO = 4.0
+"""How many times more or less noise than usual a view can have; beyond that it is wrong, not noisy."""
+
+
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Solution:
     """Result of a refinement.
@@ -96,7 +100,9 @@ def noise(corners: Corners, residual: Float, views: int, *, floor: float = 0.02)
     length = np.nan_to_num(np.hypot(residual[:, 0], residual[:, 1]), nan=1e3)
     view = corners.view
     sigma = np.array([np.median(length[view == v]) if (view == v).any() else 1.0 for v in range(views)])
-    return np.maximum(sigma / RAYLEIGH_MEDIAN, floor)
+    # Left alone, the fit would come to believe one view and follow it into its errors.
+    usual = np.median(sigma)
+    return np.maximum(np.clip(sigma, usual / SIGMA_RATIO, usual * SIGMA_RATIO) / RAYLEIGH_MEDIAN, floor)
 
 
 def normal_equations(corners: Corners, unknowns: Unknowns, free: Free, sigma: Float, c2: float) -> Normal:

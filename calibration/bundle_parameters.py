@@ -119,6 +119,8 @@ class Choice:
         Standard deviation of a corner's offset in the plane of the board.
     time : bool
         Whether each view but the first has a time offset.
+    late_sigma : float, s
+        Standard deviation of the time offsets.
     """
 
     stages: tuple[str, ...]
@@ -127,6 +129,7 @@ class Choice:
     shape: str = "rigid"
     offset_sigma: float = OFFSET_SIGMA
     time: bool = False
+    late_sigma: float = 0.1
 
 
 def free_unknowns(choice: Choice, unknowns: Unknowns, sizes: NDArray[np.int64], nominal: Float) -> Free:
@@ -154,7 +157,7 @@ def free_unknowns(choice: Choice, unknowns: Unknowns, sizes: NDArray[np.int64], 
                 columns.add(view, 16 + i, f"{view}:{name}")
         if choice.time and view > 0:
             columns.add(view, 22, f"{view}:late", source=True)
-            columns.prior(f"{view}:late", 0.0, 0.1)
+            columns.prior(f"{view}:late", 0.0, choice.late_sigma)
     offsets = board_basis(nominal, choice.shape)
     return columns.build(len(choice.stages), nominal, offsets, board_prior(nominal, choice))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.board_motion import instants, usual_interval
 from calibration.board_poses import board_poses
 from calibration.bundle import Solution, residuals
 from calibration.bundle_parameters import COEFFICIENTS, OFFSET_SIGMA, Choice, free_unknowns
@@ -72,6 +73,7 @@ def calibrate(
     shared: Sequence[Sequence[str]] = (),
     board_shape: str = "auto",
     board_sigma: float = OFFSET_SIGMA,
+    time_offsets: bool = False,
     focal: float | None = None,
     validate: bool = True,
 ) -> tuple[Rig, CalibrationReport]:
@@ -92,6 +94,9 @@ def calibrate(
     board_sigma : float, m
         Standard deviation of the offset of a printed corner in the plane of the board; ten times as much out
         of it.
+    time_offsets : bool
+        Whether to estimate how late each camera is compared with the first one, beyond what time stamps say;
+        in seconds with time stamps, else in frames. The board must move and be seen in consecutive frames.
     focal : float, px, optional
         A further start for the focal lengths; the result does not depend on it.
     validate : bool
@@ -118,6 +123,8 @@ def calibrate(
         lens_of=_sharing(observations.names, shared),
         shape=_checked_shape(board_shape),
         offset_sigma=board_sigma,
+        time=time_offsets and len(observations.names) > 1,
+        late_sigma=0.5 * usual_interval(instants(observations)[0]),
     )
     fit = fit_observations(observations, choice, known, focal)
     check_rejected(observations.names, fit.corners.view, fit.rejected)
@@ -149,7 +156,8 @@ def fit_observations(
         stages=tuple("pinhole8" if stage == "auto" else stage for stage in choice.stages),
         shape="free" if choice.shape == "auto" else choice.shape,
     )
-    solution = staged(corners, start, rich, sizes, nominal)
+    instant, stamp = (values[frames] for values in instants(observations))
+    solution = staged(corners, start, rich, sizes, nominal, instant=instant, stamp=stamp)
     selection = Selection(choice=rich, lens_cost={}, shape_cost={})
     if choice.shape == "auto" or "auto" in choice.stages:
         selection = select(

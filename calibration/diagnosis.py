@@ -137,6 +137,6 @@ def _lost_distortion(rig: Rig) -> Iterator[str]:
     if max(moved) < LOST_DISTORTION:
         yield (
             f"the lens distortion of every camera moves the image by at most {max(moved):.2f} px: "
-            "coefficients are given, but a factor seems to have been lost (Qualisys stores focal "
-            "lengths in 1/64 px; its distortion must not be divided); calibrate the lenses again or convert the file anew"
+            "coefficients are given, but a factor seems to have been lost (Qualisys stores focal lengths "
+            "in 1/64 px; its distortion must not be divided); calibrate the lenses again or convert anew"
         )

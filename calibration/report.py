@@ -75,6 +75,8 @@ class CalibrationReport:
     rms_per_view, median_per_view : (views,) float, px
     sigma : (views,) float, px
         Corner noise per coordinate.
+    late : (views,) float, s
+        Estimated delay of each view against the first (in frames where there are no time stamps).
     cost_before, cost_after : float
     iterations : int
     converged : bool
@@ -107,6 +109,7 @@ class CalibrationReport:
     rms_per_view: Float
     median_per_view: Float
     sigma: Float
+    late: Float
     cost_before: float
     cost_after: float
     iterations: int
@@ -153,6 +156,7 @@ class CalibrationReport:
             rms_per_view=np.array([np.sqrt(np.mean(part**2)) if part.size else np.nan for part in parts]),
             median_per_view=np.array([np.median(part) if part.size else np.nan for part in parts]),
             sigma=fit.solution.sigma,
+            late=unknowns.late,
             cost_before=fit.solution.cost_before,
             cost_after=fit.solution.cost_after,
             iterations=fit.solution.iterations,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.board_motion import usual_interval, with_motion
 from calibration.bundle import Solution, noise, refine, residuals
 from calibration.bundle_parameters import FAMILY, Choice, board_basis, free_unknowns
 from calibration.bundle_problem import MODELS, Corners, Unknowns
@@ -19,10 +20,21 @@ LOSS = 3.0
 REJECTED_BEYOND = 8.0
 """A corner this many noise widths off has lost nearly all its weight and counts as rejected."""
 
+MOTION_ROUNDS = 6
+
 ANGLE = MODELS.index("angle")
 
 
-def staged(corners: Corners, unknowns: Unknowns, choice: Choice, sizes: Int, nominal: Float) -> Solution:
+def staged(
+    corners: Corners,
+    unknowns: Unknowns,
+    choice: Choice,
+    sizes: Int,
+    nominal: Float,
+    *,
+    instant: Float | None = None,
+    stamp: Float | None = None,
+) -> Solution:
     """Free the places, then the focal lengths and radial terms, then all that the choice frees.
 
     Parameters
@@ -33,16 +45,55 @@ def staged(corners: Corners, unknowns: Unknowns, choice: Choice, sizes: Int, nom
     choice : Choice
     sizes : (views, 2) int, px
     nominal : (corners, 3) float, m, board
+    instant, stamp : (frames,), (frames, views) float, s
+        From `board_motion.instants`; needed for time offsets.
 
     Returns
     -------
     solution : Solution
     """
+    unknowns = sharing(unknowns, choice)
     for stage in ("none", "radial"):
         stages = tuple("none" if final == "none" else stage for final in choice.stages)
         now = replace(choice, stages=stages, shape="rigid", time=False)
         unknowns = settle(corners, unknowns, now, sizes, nominal, rounds=3, tolerance=1e-3).unknowns
-    return settle(corners, prepared(unknowns, choice, sizes, nominal), choice, sizes, nominal)
+    unknowns = prepared(unknowns, choice, sizes, nominal)
+    if not choice.time:
+        return settle(corners, unknowns, choice, sizes, nominal)
+    if instant is None or stamp is None:
+        raise ValueError("time offsets need the instants of the frames")
+    return settle_moving(corners, unknowns, choice, sizes, nominal, instant=instant, stamp=stamp)
+
+
+def sharing(unknowns: Unknowns, choice: Choice) -> Unknowns:
+    """Give views that share a lens the one of middle focal length to start from."""
+    lens = unknowns.lens.copy()
+    for owner in set(choice.lens_of):
+        group = [v for v, mine in enumerate(choice.lens_of) if mine == owner and choice.stages[v] != "none"]
+        if group:
+            lens[group] = lens[sorted(group, key=lambda v: float(lens[v, 0]))[len(group) // 2]]
+    return replace(unknowns, lens=lens)
+
+
+def settle_moving(
+    corners: Corners,
+    unknowns: Unknowns,
+    choice: Choice,
+    sizes: Int,
+    nominal: Float,
+    *,
+    instant: Float,
+    stamp: Float,
+) -> Solution:
+    """Settle with time offsets: the board's motion follows from its poses, and they from its motion."""
+    for _ in range(MOTION_ROUNDS):
+        unknowns = with_motion(unknowns, instant, stamp)
+        solution = settle(corners, unknowns, choice, sizes, nominal)
+        moved = np.abs(solution.unknowns.late - unknowns.late).max()
+        unknowns = solution.unknowns
+        if moved < 1e-3 * usual_interval(instant):
+            break
+    return solution
 
 
 def prepared(unknowns: Unknowns, choice: Choice, sizes: Int, nominal: Float) -> Unknowns:

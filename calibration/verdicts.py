@@ -15,6 +15,7 @@ UNCERTAIN_FOCAL = 0.005
 LITTLE_COVERED = 0.5
 EDGE = 0.15
 NOISY = 0.5
+UNEVEN = 3.0
 MANY_REJECTED = 0.02
 
 
@@ -70,6 +71,12 @@ def _view_verdicts(report: "CalibrationReport", view: int) -> Iterator[str]:
         yield (
             f"camera {name}: corners scatter by {report.sigma[view]:.2f} px; look for blur, motion or frames "
             "out of step"
+        )
+    elif report.sigma[view] > UNEVEN * np.median(report.sigma):
+        yield (
+            f"camera {name}: corners scatter {report.sigma[view] / np.median(report.sigma):.1f} times as "
+            "much as in other views; look for blur, or frames out of step (time_offsets=True estimates a "
+            "steady delay)"
         )
     share = report.rejected[view] / max(int(report.corners[view]), 1)
     if share > MANY_REJECTED:
