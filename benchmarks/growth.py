@@ -6,7 +6,9 @@ import json
 import resource
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ KEYPOINTS = 5
 """Few, so that a million frames fit into a small machine."""
 
 WORK = ("triangulate_points linear", "triangulate_points ransac", "reconstruct", "smooth")
+STATM = Path("/proc/self/statm")
+"""Where Linux tells the memory of a process; elsewhere it is not measured."""
+
 SMOOTHED = 100_000
 """Frames up to which smoothing is measured."""
 
@@ -39,7 +44,7 @@ def main() -> None:
         tables[f"{work}, views"] = grown([apart(work, 2_000, views) for views in VIEWS], "views")
         show(f"{work} against views ({KEYPOINTS} keypoints, 2,000 frames)", tables[f"{work}, views"])
     print("\ngrowth: exponent of the time between a row and the one before; 1 is proportional.")
-    print("extra_MB: peak memory of the process above what it held before the call, input included there.")
+    print("extra_MB: peak memory during the call above what the process held before it, output included.")
     print(f"Written to {save('growth', tables)}")
 
 
@@ -56,6 +61,32 @@ def grown(rows: list[dict[str, Any]], axis: str) -> list[dict[str, Any]]:
     return rows
 
 
+class Peak:
+    """Watch the memory of this process while a block runs; `extra` is the peak above the start, MB."""
+
+    def __enter__(self) -> "Peak":
+        self.held = self.extra = 0.0
+        self.held = self.now()
+        self.done = threading.Event()
+        self.watcher = threading.Thread(target=self.watch)
+        self.watcher.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.done.set()
+        self.watcher.join()
+
+    def watch(self) -> None:
+        while not self.done.wait(0.002):
+            self.extra = max(self.extra, self.now() - self.held)
+
+    @staticmethod
+    def now() -> float:
+        if not STATM.exists():
+            return float("nan")
+        return int(STATM.read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
 def measured(work: str, frames: int, views: int) -> dict[str, Any]:
     from triangulate import reconstruct, smooth, triangulate_points
 
@@ -69,16 +100,16 @@ def measured(work: str, frames: int, views: int) -> dict[str, Any]:
             outliers=0.03 if views > 2 else 0.0,
         )
         tracks = one.tracks()
-        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        start, cpu = time.perf_counter(), time.process_time()
-        if work.startswith("triangulate_points"):
-            triangulate_points(one.xy, one.rig, method=work.split()[1])
-        elif work == "reconstruct":
-            reconstruct(tracks, one.rig)
-        else:
-            smooth(tracks, one.rig)
-        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
-        return seconds, cpu_seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held) / 1024
+        with Peak() as peak:
+            start, cpu = time.perf_counter(), time.process_time()
+            if work.startswith("triangulate_points"):
+                triangulate_points(one.xy, one.rig, method=work.split()[1])
+            elif work == "reconstruct":
+                reconstruct(tracks, one.rig)
+            else:
+                smooth(tracks, one.rig)
+            seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
+        return seconds, cpu_seconds, peak.extra
 
     call(200)
     seconds, cpu_seconds, extra = call(frames)

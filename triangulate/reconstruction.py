@@ -7,11 +7,18 @@ from numpy.typing import NDArray
 
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
+from triangulate.noise_level import noise_scale
 from triangulate.pixel_noise import pixel_information
 from triangulate.points import INLIER_SIGMAS, NARROW_DEG, SolvedPoints, solve_information
 from triangulate.trajectories import Status, Trajectories3D
 
 Float = NDArray[np.float64]
+
+CHUNK = 100_000
+"""Points solved at a time, which bounds the memory beyond input and output."""
+
+LOOKED_AT = 40_000
+"""Points, from frames spread over the recording, that the noise is found from."""
 
 
 def reconstruct(
@@ -61,21 +68,36 @@ def reconstruct(
         If a view of the tracks is not in the rig, or an option is out of range.
     """
     rig = matched(rig, tracks.views)
-    xy, information = observations(tracks, pixel_sigma=pixel_sigma, min_confidence=min_confidence, rig=rig)
-    points = solve_information(
-        xy, information, rig, method=method, inlier_sigmas=inlier_sigmas, narrow_deg=narrow_deg
-    )
-    covariance = points.covariance
-    if len(rigs):
-        covariance = covariance + calibration_scatter(xy, information, points, rigs, tracks.views)
-    frames, _, subjects, keypoints = tracks.shape
+    if not 0 <= min_confidence <= 1:
+        raise ValueError(f"min_confidence: expected a number between 0 and 1, got {min_confidence}")
+    scale = found_scale(tracks, rig, min_confidence) if pixel_sigma is None else 1.0
+    frames, views, subjects, keypoints = tracks.shape
     shape = (frames, subjects, keypoints)
+    xyz, covariance = np.empty((*shape, 3)), np.empty((*shape, 3, 3))
+    inliers, error = np.empty((frames, views, subjects, keypoints), dtype=np.bool_), np.empty(shape)
+    status = np.empty(shape, dtype=np.int64)
+    step = max(1, CHUNK // max(1, subjects * keypoints))
+    for first in range(0, frames, step):
+        part = slice(first, first + step)
+        xy, information = observations(
+            tracks, part, pixel_sigma=pixel_sigma or 1.0, scale=scale, min_confidence=min_confidence
+        )
+        points = solve_information(
+            xy, information, rig, method=method, inlier_sigmas=inlier_sigmas, narrow_deg=narrow_deg
+        )
+        added = calibration_scatter(xy, information, points, rigs, tracks.views) if len(rigs) else 0.0
+        here = xyz[part].shape[:-1]
+        xyz[part] = points.xyz.reshape(*here, 3)
+        covariance[part] = (points.covariance + added).reshape(*here, 3, 3)
+        inliers[part] = np.moveaxis(points.inliers.reshape(*here, views), -1, 1)
+        error[part] = points.error.reshape(here)
+        status[part] = flagged_outside(points, xy, rig).reshape(here)
     return Trajectories3D(
-        xyz=points.xyz.reshape(*shape, 3),
-        covariance=covariance.reshape(*shape, 3, 3),
-        inliers=np.moveaxis(points.inliers.reshape(*shape, len(rig)), -1, 1),
-        status=flagged_outside(points, xy, rig).reshape(shape),
-        error=points.error.reshape(shape),
+        xyz=xyz,
+        covariance=covariance,
+        inliers=inliers,
+        status=status,
+        error=error,
         views=tracks.views,
         skeleton=tracks.skeleton,
         subjects=tracks.subjects,
@@ -109,48 +131,63 @@ def matched(rig: Rig, views: Sequence[str]) -> Rig:
     return rig.select(views)
 
 
-def observations(
-    tracks: Tracks2D, *, rig: Rig, pixel_sigma: float | None = None, min_confidence: float = 0.0
-) -> tuple[Float, Float]:
-    """Flatten tracks to points with views last, each detection with its information.
+def found_scale(tracks: Tracks2D, rig: Rig, min_confidence: float = 0.0) -> float:
+    """Find how noisy the detections are, see `triangulate.noise_level`.
 
     Parameters
     ----------
     tracks : Tracks2D
     rig : Rig
         Its cameras in the order of the tracks' views.
-    pixel_sigma : float, px, optional
-        None finds it from how well the views agree.
     min_confidence : float
+
+    Returns
+    -------
+    scale : float
+        Factor on the standard deviations that a pixel_sigma of 1 px, or the stated covariances, imply.
+    """
+    frames, _, subjects, keypoints = tracks.shape
+    every = max(1, frames * subjects * keypoints // LOOKED_AT)
+    xy, information = observations(tracks, slice(None, None, every), min_confidence=min_confidence)
+    return noise_scale(xy, information, rig)
+
+
+def observations(
+    tracks: Tracks2D,
+    frames: slice = slice(None),
+    *,
+    pixel_sigma: float = 1.0,
+    scale: float = 1.0,
+    min_confidence: float = 0.0,
+) -> tuple[Float, Float]:
+    """Flatten tracks to points with views last, each detection with its information.
+
+    Parameters
+    ----------
+    tracks : Tracks2D
+    frames : slice
+    pixel_sigma : float, px
+    scale : float
+        Factor on all standard deviations.
+    min_confidence : float
+        Detections below become NaN.
 
     Returns
     -------
     xy : (points, views, 2) float, px
         Points are frames, subjects and keypoints flattened.
     information : (points, views, 3) float, 1/px2
-
-    Raises
-    ------
-    ValueError
-        If min_confidence lies outside [0, 1].
     """
-    if not 0 <= min_confidence <= 1:
-        raise ValueError(f"min_confidence: expected a number between 0 and 1, got {min_confidence}")
     views = len(tracks.views)
-    xy = np.moveaxis(tracks.xy, 1, 3).reshape(-1, views, 2)
-    confidence = np.moveaxis(tracks.confidence, 1, 3).reshape(-1, views)
+    xy = np.moveaxis(tracks.xy[frames], 1, 3).reshape(-1, views, 2)
+    confidence = np.moveaxis(tracks.confidence[frames], 1, 3).reshape(-1, views)
     if min_confidence > 0:
         xy = np.where((confidence >= min_confidence)[..., None], xy, np.nan)
     covariance = None
     if tracks.covariance is not None:
-        covariance = np.moveaxis(tracks.covariance, 1, 3).reshape(-1, views, 2, 2)
-    sigma = 1.0 if pixel_sigma is None else pixel_sigma
-    information = pixel_information(xy.shape[:2], sigma, confidence, covariance)
-    if pixel_sigma is None:
-        from triangulate.noise_level import noise_scale
-
-        information = information / noise_scale(xy, information, rig) ** 2
-    return xy, information
+        covariance = np.moveaxis(tracks.covariance[frames], 1, 3).reshape(-1, views, 2, 2)
+    information = pixel_information(xy.shape[:2], pixel_sigma, confidence, covariance)
+    return xy, information / scale**2
 
 
 def flagged_outside(points: SolvedPoints, xy: Float, rig: Rig) -> NDArray[np.int64]:
