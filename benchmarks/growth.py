@@ -77,11 +77,13 @@ class Peak:
         self.watcher.join()
 
     def watch(self) -> None:
+        """Look every two milliseconds."""
         while not self.done.wait(0.002):
             self.extra = max(self.extra, self.now() - self.held)
 
     @staticmethod
     def now() -> float:
+        """Return the memory in use, MB."""
         if not STATM.exists():
             return float("nan")
         return int(STATM.read_text().split()[1]) * resource.getpagesize() / 1e6

@@ -11,6 +11,25 @@ def recordings_folder() -> Path:
     return Path(os.environ.get("TRIANGULATE_RECORDINGS", Path(__file__).parents[2] / "shared" / "data"))
 
 
+def pytest_sessionstart(session):
+    """Drop compiled kernels that are older than a kernel's source.
+
+    numba compares a cached function with its own file only, so a caller would keep an old version of what it
+    calls from another module.
+    """
+    if hasattr(session.config, "workerinput"):
+        return
+    root = Path(__file__).parents[1]
+    files = [path for package in ("calibration", "triangulate") for path in (root / package).rglob("*.py")]
+    newest = max(path.stat().st_mtime for path in files if "njit" in path.read_text())
+    compiled = [
+        path for package in ("calibration", "triangulate") for path in (root / package).rglob("*.nb[ic]")
+    ]
+    if any(path.stat().st_mtime < newest for path in compiled):
+        for path in compiled:
+            path.unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session")
 def recordings():
     """Function that returns the folder of one real data set, or skips the test where it is absent."""
