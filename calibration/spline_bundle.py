@@ -32,6 +32,9 @@ PER_VIEW = 8
 
 CUTOFF = 3.0
 
+WIDE_PX = 20.0
+"""Least width of the loss to begin with: stretches of the path may be off by more than most of it is."""
+
 BAND = 3 * (DEGREE + 1) - 1
 """Diagonals above the main one of the spline's own block: four coefficients of three numbers meet."""
 
@@ -140,22 +143,24 @@ def adjust(problem: Problem, state: State, *, iterations: int = 60) -> tuple[Sta
     sigma : float, px
         Of the noise.
     """
-    scale = 2 * CUTOFF * noise(errors(problem, state))
+    sigma = noise(errors(problem, state))
+    scale = max(2 * CUTOFF * sigma, WIDE_PX)
     while True:
-        state = _descend(problem, state, scale, min(iterations, 10))
+        state = _descend(problem, state, scale, sigma, min(iterations, 10))
         sigma = noise(errors(problem, state))
         if scale <= 1.05 * CUTOFF * sigma:
-            return _descend(problem, state, scale, iterations), sigma
+            return _descend(problem, state, scale, sigma, iterations), sigma
         scale = max(scale / 2, CUTOFF * sigma)
 
 
-def _descend(problem: Problem, state: State, scale: float, iterations: int) -> State:
-    damping, cost = 1e-4, _cost(problem, state, scale)
+def _descend(problem: Problem, state: State, scale: float, sigma: float, iterations: int) -> State:
+    stiffness = (sigma / problem.roughness) ** 2  # of third differences, so that both terms are px2
+    damping, cost = 1e-4, _cost(problem, state, scale, stiffness)
     for _ in range(iterations):
-        H, g = _normal_equations(problem, state, scale)
+        H, g = _normal_equations(problem, state, scale, stiffness)
         H = H + damping * sparse.diags(H.diagonal() + 1e-9 * H.diagonal().max())
         trial = _moved(problem, state, _solved(H, g, int(problem.free.sum())))
-        new = _cost(problem, trial, scale)
+        new = _cost(problem, trial, scale, stiffness)
         if new < cost:
             gain, state, cost, damping = cost - new, trial, new, max(damping / 5, 1e-10)
             if gain < 1e-5 * cost:
@@ -179,19 +184,16 @@ def _solved(H: sparse.csr_matrix, g: Float, border: int) -> Float:
     return np.concatenate([x, inner[:, 0] - inner[:, 1:] @ x])
 
 
-def _cost(problem: Problem, state: State, scale: float) -> float:
+def _cost(problem: Problem, state: State, scale: float, stiffness: float) -> float:
     e2 = (errors(problem, state) ** 2).sum(axis=1)
     e2 = np.where(np.isfinite(e2), e2, np.inf)
     robust = scale**2 * np.sum(np.where(np.isinf(e2), 1.0, e2 / (scale**2 + np.where(np.isinf(e2), 0, e2))))
-    return float(robust + (_stiffness(problem, state, scale) * np.diff(state.spline.c, 3, axis=0) ** 2).sum())
+    return float(robust + stiffness * (np.diff(state.spline.c, 3, axis=0) ** 2).sum())
 
 
-def _stiffness(problem: Problem, state: State, scale: float) -> float:
-    """Weight of the squared third differences, px2 per unit2, so that both terms are in the noise's units."""
-    return (scale / CUTOFF / problem.roughness) ** 2
-
-
-def _normal_equations(problem: Problem, state: State, scale: float) -> tuple[sparse.csr_matrix, Float]:
+def _normal_equations(
+    problem: Problem, state: State, scale: float, stiffness: float
+) -> tuple[sparse.csr_matrix, Float]:
     error, J = _linearised(problem, state, derivatives=True)
     e2 = (error**2).sum(axis=1)
     good = np.isfinite(e2)
@@ -203,7 +205,7 @@ def _normal_equations(problem: Problem, state: State, scale: float) -> tuple[spa
     count = len(state.spline.c)
     third = sparse.diags([-1.0, 3.0, -3.0, 1.0], [0, 1, 2, 3], shape=(count - 3, count))
     border = problem.free.sum()
-    smooth = sparse.kron(third.T @ third, sparse.eye(3)) * _stiffness(problem, state, scale)
+    smooth = sparse.kron(third.T @ third, sparse.eye(3)) * stiffness
     pad = sparse.csr_matrix((border, border))
     H = (J.T @ WJ + sparse.block_diag([pad, smooth])).tocsr()
     g = WJ.T @ flat
@@ -281,8 +283,8 @@ def fitted_spline(times: Float, xyz: Float, knots: Float, roughness: float) -> B
         Rising.
     xyz : (n, 3) float, m, world
     knots : (k,) float, s
-    roughness : float, m
-        As in `Problem`, for points that are off by 1.
+    roughness : float
+        Expected third differences of the coefficients over the noise of the points.
 
     Returns
     -------

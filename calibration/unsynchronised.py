@@ -24,6 +24,9 @@ Float = NDArray[np.float64]
 START_PX = 3.0
 """Distance from the epipolar line up to which a point supports a first pose."""
 
+TRACED = 1e-4
+"""Noise of triangulated points, as a part of the path's size."""
+
 ROUGHNESS = 0.01
 """Expected third differences of the path's coefficients, as a part of the path's size."""
 
@@ -122,7 +125,7 @@ class _Build:
         R[b], t[b] = b_from_a.rotation.as_matrix(), b_from_a.translation
         size = np.linalg.norm(xyz - np.median(xyz, axis=0), axis=1)
         self.roughness = ROUGHNESS * float(np.median(size))
-        spline = fitted_spline(times, xyz, self.knots, self.roughness / (0.01 * float(np.median(size))))
+        spline = fitted_spline(times, xyz, self.knots, ROUGHNESS / TRACED)
         self.state = State(R=R, t=t, clocks=self.state.clocks, spline=spline)
         self.placed = [a, b]
         self._adjust()
@@ -233,7 +236,7 @@ class _Build:
         found = np.isfinite(xyz[:, 0])
         size = float(np.median(np.linalg.norm(xyz[found] - np.median(xyz[found], axis=0), axis=1)))
         self.roughness = ROUGHNESS * size
-        spline = fitted_spline(times[found], xyz[found], self.knots, self.roughness / (0.01 * size))
+        spline = fitted_spline(times[found], xyz[found], self.knots, ROUGHNESS / TRACED)
         self.state = State(R=self.state.R, t=self.state.t, clocks=self.state.clocks, spline=spline)
 
     def _rig(self, views: Sequence[int]) -> Rig:
