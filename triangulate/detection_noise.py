@@ -33,8 +33,14 @@ FAR = (13.8, 60.0)
 """Squared standardised residuals between which a normal detection lies once in a thousand, a mistake
 seldom."""
 
-APART_FRAMES = 10
-"""Frames after which what is left of a residual counts as persistent."""
+LAGS = np.array([1, 2, 3, 5, 8, 12, 18, 27, 40])
+"""Frames after which residuals are compared with themselves."""
+
+LASTING = 12
+"""Frames after which what is left of an error counts as persistent."""
+
+BELIEVED = 0.2
+"""Correlation from one frame to the next below which errors count as independent."""
 
 
 class Noise(NamedTuple):
@@ -47,13 +53,18 @@ class Noise(NamedTuple):
     nu : float
         Degrees of freedom.
     persistence : (keypoints,) float
-        Share of the error's variance that does not change within `APART_FRAMES` frames: where a view always
+        Share of the error's variance that does not change within `LASTING` frames: where a view always
         sees another place than the others, or the calibration is off. No smoothing takes it away.
     """
 
     sigma: Float
     nu: float
-    persistence: Float
+    correlation: Float
+
+    @property
+    def persistence(self) -> Float:
+        """See above."""
+        return self.correlation[:, LASTING]
 
 
 def find_noise(cuts: list[Pixels], rig: Rig, views: Views) -> Noise:
@@ -86,8 +97,8 @@ def find_noise(cuts: list[Pixels], rig: Rig, views: Views) -> Noise:
         nu = heaviness(squares)
         sigma = sigma * shrunk_scale(squares, nu * (2 ** (2 / nu) - 1))
     else:
-        return Noise(sigma, nu, persistent_share(parts))
-    return Noise(sigma, nu, np.zeros(keypoints))
+        return Noise(sigma, nu, correlation_in_time(parts))
+    return Noise(sigma, nu, np.eye(1, LAGS[-1] + 1).repeat(keypoints, axis=0))
 
 
 def standardised(pixels: Pixels, raw: RawPoints, views: Views) -> Float:
@@ -133,10 +144,13 @@ def standardise(xy, information, xyz, covariance, inliers, views, out):
                 xyz[p, 0], xyz[p, 1], xyz[p, 2],
                 views.R[view], views.t[view], views.K[view], views.k[view], views.model[view],
             )  # fmt: skip
-            spread = np.dot(np.dot(J, covariance[p]), J.T)
             leverage = 0.0
             if inliers[p, view]:
-                leverage = a * spread[0, 0] + 2.0 * b * spread[0, 1] + c * spread[1, 1]
+                for m in range(3):
+                    for n in range(3):
+                        pull = a * J[0, m] * J[0, n] + c * J[1, m] * J[1, n]
+                        pull += b * (J[0, m] * J[1, n] + J[1, m] * J[0, n])
+                        leverage += pull * covariance[p, m, n]
             scale = 1.0 / np.sqrt(max(1.0 - 0.5 * leverage, 0.05))
             x, y = xy[p, view, 0] - u, xy[p, view, 1] - v
             root = np.sqrt(a)  # the upper triangular root of the information
@@ -191,8 +205,8 @@ def shrunk_scale(squares: Float, middle: float) -> Float:
     return np.exp(0.5 * scale)
 
 
-def persistent_share(parts: list[Float]) -> Float:
-    """Measure how much of the residuals is still there after some frames.
+def correlation_in_time(parts: list[Float]) -> Float:
+    """Measure how residuals resemble those some frames later.
 
     Parameters
     ----------
@@ -201,20 +215,24 @@ def persistent_share(parts: list[Float]) -> Float:
 
     Returns
     -------
-    share : (keypoints,) float
-        Between 0 and 1.
+    correlation : (keypoints, lags) float
+        At 0, 1, 2, ... frames, between 0 and 1; 0 beyond the first lag where errors are independent.
     """
     keypoints = parts[0].shape[1]
-    product, square, pairs = np.zeros(keypoints), np.zeros(keypoints), np.zeros(keypoints)
-    for part in parts:
-        good = np.where((part**2).sum(axis=-1, keepdims=True) < FAR[1], part, np.nan)
-        if len(good) <= APART_FRAMES:
-            continue
-        early, late = good[:-APART_FRAMES], good[APART_FRAMES:]
-        both = np.isfinite(early * late)
-        product += np.where(both, early * late, 0.0).sum(axis=(0, 2, 3))
-        square += np.where(both, 0.5 * (early**2 + late**2), 0.0).sum(axis=(0, 2, 3))
-        pairs += both.sum(axis=(0, 2, 3))
-    share = product / np.maximum(square, 1e-300)
-    # Chance alone makes a share of about 1 / sqrt(pairs); only what exceeds twice that is believed.
-    return np.where(share > 2 / np.sqrt(np.maximum(pairs, 1)), np.clip(share, 0.0, 1.0), 0.0)
+    known = np.zeros((keypoints, len(LAGS)))
+    for index, lag in enumerate(LAGS):
+        product, square, pairs = np.zeros(keypoints), np.zeros(keypoints), np.zeros(keypoints)
+        for part in parts:
+            good = np.where((part**2).sum(axis=-1, keepdims=True) < FAR[1], part, np.nan)
+            early, late = good[:-lag], good[lag:]
+            both = np.isfinite(early * late)
+            product += np.where(both, early * late, 0.0).sum(axis=(0, 2, 3))
+            square += np.where(both, 0.5 * (early**2 + late**2), 0.0).sum(axis=(0, 2, 3))
+            pairs += both.sum(axis=(0, 2, 3))
+        share = product / np.maximum(square, 1e-300)
+        # Chance alone makes a share of about 1 / sqrt(pairs); only what exceeds twice that is believed.
+        chance = 2 / np.sqrt(np.maximum(pairs, 1))
+        known[:, index] = np.where((share > chance) & (pairs > 50), np.clip(share, 0.0, 1.0), 0.0)
+    known[known[:, 0] < BELIEVED] = 0.0
+    lags = np.arange(LAGS[-1] + 1)
+    return np.stack([np.interp(lags, [0, *LAGS], [1.0, *row]) for row in known])

@@ -17,7 +17,9 @@ LEAST = 8
 """Values that a series must have to say anything about its roughness."""
 
 
-def choose_roughness(xyz: Float, variance: Float, groups: Int, order: int) -> Float:
+def choose_roughness(
+    xyz: Float, variance: Float, groups: Int, order: int, correlation: Float | None = None
+) -> Float:
     """Choose the standard deviation of the motion's highest difference for each group of keypoints.
 
     The strength that predicts left-out frames best is also the one under which the posterior covariance of a
@@ -34,6 +36,8 @@ def choose_roughness(xyz: Float, variance: Float, groups: Int, order: int) -> Fl
         Keypoints of one group share the answer.
     order : int
         2 or 3, see `splines.penalty`.
+    correlation : (keypoints, lags) float, optional
+        Of the errors with those 0, 1, 2, ... frames later; independent from frame to frame if not given.
 
     Returns
     -------
@@ -47,7 +51,8 @@ def choose_roughness(xyz: Float, variance: Float, groups: Int, order: int) -> Fl
         if not len(y):
             continue
         noise = 1.0 / np.median(precision[precision > 0])
-        best = minimise(y / np.sqrt(noise), precision * noise, order)
+        lasting = None if correlation is None else correlation[members].mean(axis=0)
+        best = minimise(y / np.sqrt(noise), precision * noise, order, lasting)
         sigma[members] = np.sqrt(noise * np.exp(-best))
     return sigma
 
@@ -75,8 +80,16 @@ def series(xyz: Float, variance: Float) -> tuple[Float, Float]:
     return (y - mean[:, None]) * (precision > 0), precision
 
 
-def minimise(y: Float, precision: Float, order: int) -> float:
-    """Find the logarithm of the penalty of least held-out cost, on a grid refined by golden section."""
+def minimise(y: Float, precision: Float, order: int, correlation: Float | None = None) -> float:
+    """Find the logarithm of the penalty of least expected error, on a grid refined by golden section.
+
+    Errors that are independent from frame to frame: the cost of predicting left-out frames. Errors that last
+    are predicted along with the motion, so leaving out frames does not show them. Then Mallows' Cp with
+    their covariance S: misfit + 2 trace(H S), H the smoother, whose rows are taken to be alike.
+
+    Source: Mallows 1973, "Some comments on Cp"; Altman 1990, "Kernel smoothing of data with correlated
+    errors".
+    """
     form, frames = penalty(order), y.shape[1]
     count = control_points(frames - 1)
     first, weights = basis(np.arange(frames), count)
@@ -85,16 +98,44 @@ def minimise(y: Float, precision: Float, order: int) -> float:
     def cost(log_weight: float) -> float:
         weight = np.full(len(y), np.exp(log_weight))
         trust = np.ones(y.shape)
-        return robust_fit(y, precision, first, weights, form, weight, 2, control, trust)
+        held_out, misfit, leverage = robust_fit(y, precision, first, weights, form, weight, 2, control, trust)
+        if correlation is None or not (correlation[1:] > 0).any():
+            return held_out
+        row = kernel_row(first, weights, form, weight[0], count)
+        lags = min(len(row), len(correlation))
+        lasting = 1.0 + 2.0 * float(row[1:lags] @ correlation[1:lags]) / row[0]
+        return misfit + 2.0 * leverage * lasting
 
     grid = np.arange(*LOG_RANGE, 2.0)
     best = int(np.argmin([cost(value) for value in grid]))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
     golden = (np.sqrt(5) - 1) / 2
-    for _ in range(6):
+    for _ in range(5):
         a, b = high - golden * (high - low), low + golden * (high - low)
         low, high = (low, b) if cost(a) < cost(b) else (a, high)
-    return float(0.5 * (low + high))
+    middle = float(0.5 * (low + high))
+    if correlation is None or not (correlation[1:] > 0).any():
+        return middle
+    # Where errors last, a few hundred frames are worth a few dozen, and the least cost is ill determined:
+    # the smoothest within one standard error of it (Breiman et al. 1984, "Classification and regression trees").
+    effective = (precision > 0).sum() / (1.0 + 2.0 * correlation[1:].sum())
+    enough = cost(middle) * (1.0 + min(np.sqrt(2.0 / effective), 0.5))
+    while middle < LOG_RANGE[1] and cost(middle + 0.5) < enough:
+        middle += 0.5
+    return middle
+
+
+def kernel_row(first: Int, weights: Float, form: Float, weight: float, count: int) -> Float:
+    """Return how the smoothed middle frame follows an observation 0, 1, 2, ... frames away."""
+    frames = len(first)
+    y = np.zeros((1, frames))
+    y[0, frames // 2] = 1.0
+    control, trust = np.empty((1, count)), np.ones((1, frames))
+    robust_fit(y, np.ones((1, frames)), first, weights, form, np.array([weight]), 1, control, trust)
+    fitted = sum(
+        (weights[:, m] * control[0, first + m] for m in range(1, 4)), weights[:, 0] * control[0, first]
+    )
+    return fitted[frames // 2 :]
 
 
 def smooth_coordinates(xyz: Float, covariance: Float, sigma: Float, order: int) -> tuple[Float, Float]:

@@ -63,7 +63,7 @@ def robust(q, nu, kappa):
     ----------
     q : float
     nu : float
-        Degrees of freedom.
+        Degrees of freedom, even, so that powers need no logarithm.
     kappa : float
         Density of mistakes relative to the t density at its peak.
 
@@ -74,7 +74,7 @@ def robust(q, nu, kappa):
     cost : float
         Minus the logarithm of the density, up to a constant; d cost / d q = weight / 2.
     """
-    inlier = np.exp(-0.5 * (nu + 2.0) * np.log1p(q / nu))
+    inlier = 1.0 / (1.0 + q / nu) ** int(0.5 * nu + 1.0)
     weight = inlier / (inlier + kappa) * (nu + 2.0) / (nu + q)
     return weight, -np.log((inlier + kappa) / (1.0 + kappa))
 

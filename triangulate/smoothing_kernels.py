@@ -312,7 +312,7 @@ def examine(points, views, observed, inlier, error):
                 r, s = observed.xy[frame, j, view, 0] - u, observed.xy[frame, j, view, 1] - v
                 q = s_xx * r * r + 2.0 * s_xy * r * s + s_yy * s * s
                 kappa = observed.kappa[view] / np.sqrt(s_xx * s_yy - s_xy * s_xy)
-                likely = np.exp(-0.5 * (observed.nu + 2.0) * np.log1p(q / observed.nu))
+                likely = 1.0 / (1.0 + q / observed.nu) ** int(0.5 * observed.nu + 1.0)
                 if depth > 0.0 and likely > kappa:
                     inlier[frame, j, view] = True
                     total += r * r + s * s

@@ -147,13 +147,17 @@ def robust_fit(y, precision, first, weights, form, weight, rounds, control, trus
 
     Returns
     -------
-    score : float
+    held_out : float
         Mean Geman-McClure cost of the leave-one-out predictions.
+    misfit : float
+        Mean Geman-McClure cost of the fitted values.
+    leverage : float
+        Mean leverage.
     """
     count, frames = y.shape
     knots = control.shape[1]
     penalties, band, leverage = np.empty((knots, 4)), np.empty((knots, 4)), np.empty(frames)
-    total, number = 0.0, 0
+    held_out, misfit, pull, number = 0.0, 0.0, 0.0, 0
     for s in range(count):
         penalty_band(form, weight[s], penalties)
         for turn in range(rounds):
@@ -168,9 +172,13 @@ def robust_fit(y, precision, first, weights, form, weight, rounds, control, trus
                 q = precision[s, i] * away * away
                 trust[s, i] = 1.0 / (1.0 + q / TURN) ** 2
                 if turn == rounds - 1:
-                    total += q / (1.0 + q / TURN)
+                    held_out += q / (1.0 + q / TURN)
+                    q *= (1.0 - leverage[i]) ** 2
+                    misfit += q / (1.0 + q / TURN)
+                    pull += leverage[i]
                     number += 1
-    return total / max(number, 1)
+    number = max(number, 1)
+    return held_out / number, misfit / number, pull / number
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

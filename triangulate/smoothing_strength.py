@@ -119,7 +119,7 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: Views, options: Options) 
     group = np.minimum(np.arange(keypoints), np.asarray(tracks.skeleton.mirror))
     for subject in range(subjects if frames else 0):
         raws = [turned(raw_points(scaled(pixels, noise.sigma), rig))[0] for pixels in cuts[subject]]
-        motion[subject], corner[subject] = choose_motion(raws, group, tracks.fps, options)
+        motion[subject], corner[subject] = choose_motion(raws, group, tracks.fps, noise.correlation, options)
         lengths[subject], sigma[subject] = choose_bones(
             raws,
             bones,
@@ -166,14 +166,14 @@ def choose_noise(cuts: list[Pixels], rig: Rig, views: Views, options: Options) -
 
 
 def choose_motion(
-    raws: list[RawPoints], group: NDArray[np.int64], fps: float, options: Options
+    raws: list[RawPoints], group: NDArray[np.int64], fps: float, correlation: Float, options: Options
 ) -> tuple[Float, Float]:
     """Find each keypoint's roughness, and the corner frequency that it makes with the noise."""
     xyz = np.stack([raw.xyz for raw in raws])
     variance = np.diagonal(np.stack([raw.covariance for raw in raws]), axis1=-2, axis2=-1)
     seen = np.asarray(np.isfinite(variance).all(axis=-1))
     if options.motion_sigma is None:
-        roughness = choose_roughness(xyz, variance, group, options.order)
+        roughness = choose_roughness(xyz, variance, group, options.order, correlation)
     else:
         given = positive(options.motion_sigma, "jerk_sigma or acceleration_sigma")
         roughness = np.broadcast_to(given, group.shape) / fps**options.order

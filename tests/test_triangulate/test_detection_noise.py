@@ -74,3 +74,15 @@ def test_mirrored_bones_share_their_mean():
     bones = np.array([[0, 1], [0, 2], [1, 2]])
     lengths = mirrored_mean(np.array([1.0, 3.0, 5.0]), bones, np.array([0, 2, 1]))
     assert lengths.tolist() == [2.0, 2.0, 5.0]
+
+
+def test_errors_that_last_are_not_taken_for_motion():
+    rng = np.random.default_rng(0)
+    lasting = np.zeros((1, 400, 1, 3))
+    for frame in range(1, 400):
+        lasting[:, frame] = 0.95 * lasting[:, frame - 1] + 3e-4 * rng.normal(size=(1, 1, 3))
+    correlation = 0.95 ** np.arange(41)[None]
+    variance = np.full(lasting.shape, lasting.var())
+    blind = choose_roughness(lasting, variance, np.zeros(1, dtype=int), 3)
+    told = choose_roughness(lasting, variance, np.zeros(1, dtype=int), 3, correlation)
+    assert told[0] < 0.05 * blind[0]
