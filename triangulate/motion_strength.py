@@ -117,7 +117,8 @@ def minimise(y: Float, precision: Float, order: int, correlation: Float | None =
     if correlation is None or not (correlation[1:] > 0).any():
         return middle
     # Where errors last, a few hundred frames are worth a few dozen, and the least cost is ill determined:
-    # the smoothest within one standard error of it (Breiman et al. 1984, "Classification and regression trees").
+    # take the smoothest within one standard error of it (Breiman et al. 1984, "Classification and
+    # regression trees").
     effective = (precision > 0).sum() / (1.0 + 2.0 * correlation[1:].sum())
     enough = cost(middle) * (1.0 + min(np.sqrt(2.0 / effective), 0.5))
     while middle < LOG_RANGE[1] and cost(middle + 0.5) < enough:

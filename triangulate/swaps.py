@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
+from triangulate.noise_level import noise_scale
 from triangulate.points import solve_information
 from triangulate.reconstruction import matched, observations
 
@@ -48,9 +49,10 @@ def unswap(tracks: Tracks2D, rig: Rig) -> tuple[Tracks2D, Bool]:
     """
     rig = matched(rig, tracks.views)
     frames, views, subjects, keypoints = tracks.shape
-    flat, weight = observations(tracks, rig=rig)
+    flat, weight = observations(tracks)
+    weight = weight / noise_scale(flat, weight, rig) ** 2
     xy = np.moveaxis(flat.reshape(frames, subjects, keypoints, views, 2), 3, 1)
-    information = np.moveaxis(np.asarray(weight).reshape(frames, subjects, keypoints, views, 3), 3, 1)
+    information = np.moveaxis(weight.reshape(frames, subjects, keypoints, views, 3), 3, 1)
     swapped = np.zeros(tracks.shape, dtype=np.bool_)
     mirror = np.asarray(tracks.skeleton.mirror)
     for subject in range(subjects):
