@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,18 +20,6 @@ from models2d.labels import LabelledFrame, Labels
 
 Float = NDArray[np.float64]
 Progress = Callable[..., Iterable[Any]]
-
-
-class Finder(Protocol):
-    """What a model must be able to do; see `models2d.pose_model.Model`."""
-
-    def locate(self, images: Any) -> list[Float]:
-        """Find the individuals."""
-        ...
-
-    def find(self, images: Any, boxes: Any) -> Any:
-        """Find the keypoints of each box."""
-        ...
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -180,7 +168,7 @@ class Evaluation:
 
 def evaluate(
     labels: Labels,
-    model: Finder | tuple[ArrayLike, ArrayLike],
+    model: Any,
     *,
     parts: Mapping[str, ArrayLike] | None = None,
     cut: float = 0.6,
@@ -191,7 +179,7 @@ def evaluate(
     Parameters
     ----------
     labels : Labels
-    model : Model, or (xy, confidence)
+    model : Model or FrameModel, or (xy, confidence)
         As `load_model` returns; or predictions in the shape of the labels.
     parts : mapping of str to (n,) int, optional
         Frames by name, as "train" and "test"; one part "all" unless given.
@@ -222,13 +210,13 @@ def evaluate(
     )
 
 
-def predict(labels: Labels, model: Finder, progress: Progress | None = None) -> tuple[Float, Float]:
+def predict(labels: Labels, model: Any, progress: Progress | None = None) -> tuple[Float, Float]:
     """Run a model on labelled frames, and give what it finds to the individuals nearest to it.
 
     Parameters
     ----------
     labels : Labels
-    model : Model
+    model : Model or FrameModel
     progress : callable, optional
         Wraps an iterable as tqdm does.
 
@@ -249,10 +237,11 @@ def predict(labels: Labels, model: Finder, progress: Progress | None = None) -> 
         frames = progress(frames, desc="evaluating", total=len(labels))
     for row, frame in frames:
         image = frame_image(frame)
-        boxes = model.locate([image])[0]
-        if not len(boxes):
-            continue
-        found = model.find([image] * len(boxes), list(boxes))
+        if hasattr(model, "find_all"):
+            found = model.find_all([image])[0]
+        else:
+            boxes = model.locate([image])[0]
+            found = model.find([image] * len(boxes), list(boxes))
         for one, individual in _nearest(found.xy, labels.xy[row]):
             xy[row, individual], confidence[row, individual] = found.xy[one], found.confidence[one]
     return xy, confidence

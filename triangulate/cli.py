@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from calibration.errors import CalibrationError
 from models2d.errors import ModelError
+from triangulate.cli_models import add_model_commands
 from triangulate.errors import ProjectError, TriangulationError
 
 EXPECTED = (
@@ -256,6 +257,9 @@ def export(
         path = file.with_name(file.name.removesuffix(".parquet") + FORMATS[name][0])
         write(trajectories, path)
         say(f"wrote {path}")
+
+
+add_model_commands(app)
 
 
 def _report(outcome: Any) -> None:

@@ -50,6 +50,31 @@ def test_a_models_answers_are_given_to_the_nearest_individual(tmp_path):
     assert evaluate(labels, Shifted(labels, [1, 0])).rows()[-1]["PCK@0.05"] == 1.0
 
 
+def test_a_model_that_finds_everybody_at_once(tmp_path):
+    labels = labelled(tmp_path)
+
+    class Everybody:
+        def find_all(self, images):
+            return [Shifted(labels, [0, 2]).find(images, [None, None]) for _ in images]
+
+    np.testing.assert_allclose(evaluate(labels, Everybody()).distance, 2.0)
+
+
+def test_a_model_that_finds_nobody(tmp_path):
+    labels = labelled(tmp_path)
+
+    class Nobody(Shifted):
+        def locate(self, images):
+            return [np.zeros((0, 4)) for _ in images]
+
+        def find(self, images, boxes):
+            return Found(np.zeros((0, 2, 2)), np.zeros((0, 2)), np.zeros((0, 2, 2, 2)))
+
+    row = evaluate(labels, Nobody(labels, [0, 0])).rows()[-1]
+    assert (row["labels"], row["found"], row["PCK@0.1"]) == (24, 0, 0.0)
+    assert np.isnan(row["mean px"])
+
+
 def test_table_by_part_and_keypoint(tmp_path):
     labels = labelled(tmp_path, individuals=("ann",))
     xy, confidence = labels.xy.copy(), np.full(labels.xy.shape[:-1], 0.9)

@@ -96,9 +96,15 @@ def epipolar_lines(xy: Float, source: int, rig: Rig, samples: int = 400) -> dict
             continue
         points = rig.cameras[view].project(camera.center + depth[:, None] * toward)
         points = points[np.isfinite(points).all(axis=-1)]
-        inside = np.array([_inside(point, rig, view) for point in points], dtype=bool)
-        if inside.sum() >= 2:
-            lines[view] = points[inside].round(2).tolist()
+        inside = np.array([False, *(_inside(point, rig, view) for point in points), False])
+        # Beyond the image the lens model may fold back; the longest stretch inside is the line.
+        starts, stops = (
+            np.flatnonzero(np.diff(inside.astype(int)) == 1),
+            np.flatnonzero(np.diff(inside.astype(int)) == -1),
+        )
+        longest = int((stops - starts).argmax()) if len(starts) else -1
+        if longest >= 0 and stops[longest] - starts[longest] >= 2:
+            lines[view] = points[starts[longest] : stops[longest]].round(2).tolist()
     return lines
 
 

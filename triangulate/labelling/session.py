@@ -5,9 +5,12 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.atomic import replacing
+from calibration.recording import Recording
 from calibration.rig import Rig
 from models2d.label_files.choosing import read_labels, write_labels
 from models2d.label_files.coco import image_size
@@ -71,7 +74,7 @@ class LabellingSession:
     @classmethod
     def open(
         cls,
-        videos: Mapping[str, str | Path],
+        videos: Recording | Mapping[str, str | Path],
         folder: str | Path,
         frames: Sequence[int],
         skeleton: Skeleton,
@@ -85,8 +88,8 @@ class LabellingSession:
 
         Parameters
         ----------
-        videos : mapping of str to path
-            By view.
+        videos : Recording, or mapping of str to path
+            Videos by view.
         folder : path
             Of the project; made where there is none.
         frames : sequence of int
@@ -103,17 +106,22 @@ class LabellingSession:
         Raises
         ------
         ValueError
-            If a video cannot be read up to a frame.
+            If a recording ends before a frame.
         """
         root = Path(folder)
         instants = sorted({int(frame) for frame in frames})
-        for view, video in videos.items():
-            wanted = [frame for frame in instants if not image_path(root, view, frame).is_file()]
-            where = tuple(LabelledFrame(path=Path(video), index=frame) for frame in wanted)
-            none = np.full((len(where), 1, len(skeleton.keypoints), 2), np.nan)
-            labels = Labels(frames=where, xy=none, individuals=("individual1",), skeleton=skeleton)
-            extract_images(labels, root, progress, name=view)
-        return cls(root, tuple(videos), instants, skeleton, individuals=individuals, rig=rig, scorer=scorer)
+        if isinstance(videos, Recording):
+            _extract(videos, root, instants, progress)
+            names = videos.names
+        else:
+            names = tuple(videos)
+            for view, video in videos.items():
+                wanted = [frame for frame in instants if not image_path(root, view, frame).is_file()]
+                where = tuple(LabelledFrame(path=Path(video), index=frame) for frame in wanted)
+                none = np.full((len(where), 1, len(skeleton.keypoints), 2), np.nan)
+                labels = Labels(frames=where, xy=none, individuals=("individual1",), skeleton=skeleton)
+                extract_images(labels, root, progress, name=view)
+        return cls(root, names, instants, skeleton, individuals=individuals, rig=rig, scorer=scorer)
 
     def image(self, instant: int, view: int) -> Path:
         """Path of an image.
@@ -246,6 +254,32 @@ class LabellingSession:
             ).select(order)
         for suffix in (".csv", ".h5"):
             write_labels(labels, self._table(view).with_suffix(suffix), scorer=self.scorer, root=self.folder)
+
+
+def _extract(recording: Recording, root: Path, instants: list[int], progress: Progress | None) -> None:
+    """Write the images of some instants that are not there yet."""
+    names = recording.names
+    wanted = {
+        frame for frame in instants if not all(image_path(root, view, frame).is_file() for view in names)
+    }
+    if wanted and max(wanted) >= len(recording):
+        raise ValueError(f"frame {max(wanted)} was asked for, but the recording has {len(recording)} frames")
+    pairs: Iterable[Any] = enumerate(recording)
+    if progress is not None:
+        pairs = progress(pairs, desc="extracting frames", total=len(recording))
+    for frame, images in pairs:
+        if not wanted:
+            break
+        if frame not in wanted:
+            continue
+        wanted.discard(frame)
+        for view, image in zip(names, images, strict=True):
+            path = image_path(root, view, frame)
+            if image is None:
+                raise ValueError(f"view {view} has no image at frame {frame}; choose another frame")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as temporary:
+                cv2.imwrite(str(temporary), image)
 
 
 def image_path(folder: Path, view: str, frame: int) -> Path:
