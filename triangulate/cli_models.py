@@ -83,7 +83,8 @@ def _skeleton(project: Any, trial: str) -> Any:
     from models2d.skeleton import Skeleton
 
     if project.skeleton is not None:
-        return Skeleton.load(project.skeleton)
+        named = Path(project.skeleton)
+        return Skeleton.load(project.folder / named if named.suffix else project.skeleton)
     detections = project.folder / "results" / trial / "detections.parquet"
     if detections.is_file():
         return read_detections(detections).skeleton
