@@ -13,6 +13,9 @@ from triangulate.pixel_noise import checked_pixels, pixel_information
 
 Float = NDArray[np.float64]
 
+CHUNK = 400_000
+"""Points solved at a time where only their places are asked for: covariances need more memory than pixels."""
+
 METHODS = ("linear", "refined", "ransac")
 
 INLIER_SIGMAS = 4.0
@@ -120,19 +123,17 @@ def triangulate_points(
     >>> triangulate_points(rig.project([[0.1, 0.2, 2.0]]), rig).round(9)
     array([[0.1, 0.2, 2. ]])
     """
+    flat, leading = checked_pixels(xy, len(rig))
+    information = pixel_information(flat.shape[:2], pixel_sigma, confidence, covariance)
     if method == "linear":
-        flat, leading = checked_pixels(xy, len(rig))
-        information = pixel_information(flat.shape[:2], pixel_sigma, confidence, covariance)
         return _linear(flat, information, rig).reshape(*leading, 3)
-    return solve_points(
-        xy,
-        rig,
-        method=method,
-        pixel_sigma=pixel_sigma,
-        confidence=confidence,
-        covariance=covariance,
-        inlier_sigmas=inlier_sigmas,
-    ).xyz
+    out = np.empty((len(flat), 3))
+    for first in range(0, max(1, len(flat)), CHUNK):
+        part = slice(first, first + CHUNK)
+        out[part] = solve_information(
+            flat[part], information[part], rig, method=method, inlier_sigmas=inlier_sigmas
+        ).xyz
+    return out.reshape(*leading, 3)
 
 
 def solve_points(
@@ -307,5 +308,5 @@ def solve_information(
         inliers=views,
         error=error,
         status=status,
-        candidate=np.where(views, chosen.argmax(axis=-1), -1),
+        candidate=np.where(views, chosen.argmax(axis=-1) if candidates > 1 else 0, -1),
     )
