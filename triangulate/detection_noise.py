@@ -95,7 +95,8 @@ def find_noise(cuts: list[Pixels], rig: Rig, views: Views) -> Noise:
         if not np.isfinite(squares).any():
             break
         nu = heaviness(squares)
-        sigma = sigma * shrunk_scale(squares, nu * (2 ** (2 / nu) - 1))
+        near = np.where(squares < FAR[1], squares, np.nan)  # mistakes would shift the median
+        sigma = sigma * shrunk_scale(near, nu * (2 ** (2 / nu) - 1))
     else:
         return Noise(sigma, nu, correlation_in_time(parts))
     return Noise(sigma, nu, np.eye(1, LAGS[-1] + 1).repeat(keypoints, axis=0))

@@ -9,7 +9,7 @@ from calibration.rig import Rig
 from models2d.detections import Tracks2D
 from models2d.skeleton import Skeleton
 from triangulate.bone_lengths import RIGID, measure_bones, mirrored_mean, rigid_candidates
-from triangulate.detection_noise import Noise, find_noise
+from triangulate.detection_noise import TAILS, Noise, find_noise
 from triangulate.motion_strength import choose_roughness, smooth_coordinates
 from triangulate.noise_level import noise_scale
 from triangulate.smoothing_input import Pixels, RawPoints, cut_pixels, raw_points, turned
@@ -62,8 +62,11 @@ class Strength(NamedTuple):
 
     @property
     def information(self) -> float:
-        """Fisher information of the t density relative to what its weights add up to."""
-        return (self.nu + 2.0) / (self.nu + 4.0)
+        """Fisher information of the noise relative to what its weights add up to.
+
+        Where no heavy tails were found the noise is taken for normal.
+        """
+        return (self.nu + 2.0) / (self.nu + 4.0) if self.nu < TAILS[-1] else 1.0
 
     @property
     def memory(self) -> int:
