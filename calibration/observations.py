@@ -28,6 +28,10 @@ class BoardObservations:
         Number of each frame in the recording.
     times : (frames, views) float, s, or None
         When each view took each frame; None where the views are synchronous.
+    mirrored : tuple of str
+        Views whose images show a mirror image: their corners are given in the flipped image.
+    notes : tuple of str
+        What the reader of a report should know about how the corners were found.
 
     Raises
     ------
@@ -43,6 +47,8 @@ class BoardObservations:
     xy: Float
     frame: NDArray[np.int64]
     times: Float | None = None
+    mirrored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check and freeze."""
@@ -81,4 +87,6 @@ class BoardObservations:
             xy=self.xy[frames],
             frame=self.frame[frames],
             times=None if self.times is None else self.times[frames],
+            mirrored=self.mirrored,
+            notes=self.notes,
         )

@@ -1,8 +1,10 @@
 """Corners of boards in recordings: rendered ones with known truth, and real ones."""
 
+import cv2
+import numpy as np
 import pytest
 
-from calibration import Board, Recording, find_corners
+from calibration import Board, CalibrationError, Recording, corners, find_corners
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,97 @@ def test_webcam_boards_are_found(recordings):
     observations = find_corners(recording, board)
     assert (observations.seen.sum(axis=(0, 2)) >= [680, 570, 620, 490]).all()
     assert observations.times.shape == (len(observations.frame), 4)
+
+
+charuco = Board.charuco(columns=8, rows=6, square=0.03, marker=0.0225, dictionary="4X4_250")
+
+
+def filmed(
+    folder, rendered, names=("left", "right"), count=5, step=30.0, change=lambda image, name: image, **options
+):
+    """Write image folders of a board, each image changed by `change`."""
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            image = rendered(charuco, step, (480, 360), turn=0.2 * number + len(name), **options).image
+            cv2.imwrite(str(folder / name / f"{number}.png"), change(image, name))
+    return Recording.open({name: folder / name for name in names})
+
+
+def test_an_inverted_board_is_put_right_and_said(tmp_path, rendered):
+    recording = filmed(tmp_path, rendered, change=lambda image, name: 255 - image)
+    observations = find_corners(recording, charuco)
+    assert observations.board.inverted
+    assert observations.seen.all()
+    assert observations.notes[0].startswith("left: inverted print: 0 corners in 5 images as configured")
+    assert not find_corners(filmed(tmp_path / "b", rendered), charuco).notes
+
+
+def test_one_mirrored_camera_is_flipped_and_said(tmp_path, rendered):
+    plain = find_corners(filmed(tmp_path / "a", rendered), charuco)
+    recording = filmed(
+        tmp_path / "b", rendered, change=lambda image, name: image[:, ::-1] if name == "right" else image
+    )
+    observations = find_corners(recording, charuco)
+    assert observations.mirrored == ("right",)
+    assert np.allclose(observations.xy, plain.xy, atol=1e-6)
+    (note,) = observations.notes
+    assert note.startswith("right: mirrored image")
+
+
+def test_a_board_that_is_never_seen(tmp_path, rendered):
+    recording = filmed(
+        tmp_path, rendered, names=("left",), count=2, change=lambda image, name: image * 0 + 90
+    )
+    with pytest.raises(CalibrationError, match=r"is seen in none of 2 frames of left\. left: no board"):
+        find_corners(recording, charuco)
+
+
+def test_stride_and_progress(tmp_path, rendered):
+    seen = []
+
+    def progress(iterable, *, desc, total):
+        seen.append((desc, total))
+        return iterable
+
+    observations = find_corners(filmed(tmp_path, rendered), charuco, stride=2, progress=progress)
+    assert observations.frame.tolist() == [0, 2, 4]
+    assert seen == [("corners", 3)]
+    with pytest.raises(ValueError, match="stride: expected 1 or more, got 0"):
+        find_corners(filmed(tmp_path / "b", rendered, count=1), charuco, stride=0)
+
+
+def test_the_answer_does_not_depend_on_the_threads(tmp_path, rendered):
+    recording = filmed(tmp_path, rendered)
+    one, four = (find_corners(recording, charuco, workers=workers) for workers in (1, 4))
+    assert one.xy.tobytes() == four.xy.tobytes()
+
+
+def test_the_search_stops_when_the_views_are_covered(tmp_path, rendered):
+    recording = filmed(tmp_path, rendered, count=12, step=44.0)
+    everything = find_corners(recording, charuco)
+    some = find_corners(recording, charuco, enough=2)
+    assert some.frame.tolist() == [0, 2, 4, 6, 8, 10]
+    assert np.array_equal(some.xy, everything.xy[::2])
+    assert "looked for the board in 6 of 12 frames" in some.notes[0]
+
+
+def test_cached_corners_are_used_until_a_file_changes(tmp_path, rendered, monkeypatch):
+    recording = filmed(tmp_path, rendered, count=2)
+    first = find_corners(recording, charuco, cache=tmp_path / "cache")
+    monkeypatch.setattr(corners, "detect_corners", None)
+    again = find_corners(recording, charuco, cache=tmp_path / "cache")
+    assert again.xy.tobytes() == first.xy.tobytes()
+    assert again.names == first.names
+    monkeypatch.undo()
+    cv2.imwrite(str(tmp_path / "left/0.png"), np.full((360, 480), 90, np.uint8))
+    assert not find_corners(recording, charuco, cache=tmp_path / "cache").seen[0, 0].any()
+
+
+def test_webcams_configured_as_black_on_white(recordings):
+    recording = Recording.open(recordings("webcams_4cam") / "post_optimization/calibration/extrinsic")
+    board = Board.charuco(columns=4, rows=5, square=0.054, marker=0.0405, dictionary="4X4_1000")
+    observations = find_corners(recording.select(slice(None, None, 6)), board)
+    assert observations.board.inverted
+    assert any("inverted print: 0 corners" in note for note in observations.notes)
+    assert observations.seen.sum() > 350
