@@ -74,7 +74,14 @@ def _calibration(project: Project, progress: Progress | None) -> Iterator[Findin
     if recording is None or plan.board is None:
         return
     stride = max(plan.stride, len(recording) // SAMPLED)
-    observations = find_corners(recording, plan.board, stride=stride, progress=progress)
+    try:
+        observations = find_corners(recording, plan.board, stride=stride, progress=progress)
+    except CalibrationError as error:
+        yield Finding(where=where, text=str(error), bad=True)
+        return
+    for note in observations.notes:
+        if note not in recording.notes:
+            yield Finding(where=where, text=note)
     looked = len(range(0, len(recording), stride))
     for view, name in enumerate(observations.names):
         seen = observations.seen[:, view].any(axis=1).sum()

@@ -38,14 +38,23 @@ charuco = Board.charuco(columns=8, rows=6, square=0.03, marker=0.0225, dictionar
 
 
 def filmed(
-    folder, rendered, names=("left", "right"), count=5, step=30.0, change=lambda image, name: image, **options
+    folder,
+    rendered,
+    *,
+    names=("left", "right"),
+    count=5,
+    step=30.0,
+    change=lambda image, name: image,
+    **options,
 ):
     """Write image folders of a board, each image changed by `change`."""
     for name in names:
         (folder / name).mkdir(parents=True)
         for number in range(count):
-            image = rendered(charuco, step, (480, 360), turn=0.2 * number + len(name), **options).image
-            cv2.imwrite(str(folder / name / f"{number}.png"), change(image, name))
+            image = rendered(charuco, step, (480, 360), turn=0.2 * number + len(name)).image
+            cv2.imwrite(
+                str(folder / name / f"{number}.png"), image if change is None else change(image, name)
+            )
     return Recording.open({name: folder / name for name in names})
 
 

@@ -115,7 +115,7 @@ def test_check_names_everything_that_is_wrong(videos):
     result = run("check", videos)
     assert result.exit_code == 1
     assert "12 frames at 10 Hz, 2 views of 160 x 120 px" in result.output
-    assert "! calibration, camera left: board seen in 0 of 12 frames" in result.output
+    assert "is seen in none of 12 frames of left, right" in " ".join(result.output.split())
     assert "! trials: none" in result.output
 
 
