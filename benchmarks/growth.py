@@ -43,7 +43,7 @@ def main() -> None:
         show(f"{work} against frames ({KEYPOINTS} keypoints, 4 views)", tables[f"{work}, frames"])
         tables[f"{work}, views"] = grown([apart(work, 2_000, views) for views in VIEWS], "views")
         show(f"{work} against views ({KEYPOINTS} keypoints, 2,000 frames)", tables[f"{work}, views"])
-    print("\ngrowth: exponent of the time between a row and the one before; 1 is proportional.")
+    print("\ngrowth: exponent of the CPU time from the row before to this one; 1 is proportional.")
     print("extra_MB: peak memory during the call above what the process held before it, output included.")
     print(f"Written to {save('growth', tables)}")
 
@@ -57,7 +57,9 @@ def apart(work: str, frames: int, views: int) -> dict[str, Any]:
 
 def grown(rows: list[dict[str, Any]], axis: str) -> list[dict[str, Any]]:
     for before, row in itertools.pairwise(rows):
-        row["growth"] = float(np.log(row["seconds"] / before["seconds"]) / np.log(row[axis] / before[axis]))
+        row["growth"] = float(
+            np.log(row["cpu_seconds"] / before["cpu_seconds"]) / np.log(row[axis] / before[axis])
+        )
     return rows
 
 
