@@ -25,6 +25,7 @@ _home = {
     "check_drift": "drift",
     "diagnose": "board_doctor",
     "find_corners": "corners",
+    "levelled": "levelling",
     "placed_on_board": "world",
     "placed_on_floor": "world",
     "placed_on_points": "world",

@@ -29,6 +29,7 @@ board = calibration.Board.charuco(columns=8, rows=11, square=0.024, marker=0.018
 pictures = calibration.Recording.open({name: folder / name / "calibration_images" for name in names})
 observations = calibration.find_corners(pictures, board)
 rig, report = calibration.calibrate(observations)
+rig = calibration.levelled(rig)  # z up, as far as the cameras stand upright
 rig.save(out / "calibration.toml")
 report.write_html(out / "calibration.html")
 print(f"reprojection: {report.median:.3f} px median over {len(pictures)} instants")

@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -28,7 +29,11 @@ def test_the_python_example_runs(tmp_path, monkeypatch, demo_run):
     monkeypatch.chdir(tmp_path)
     code = block("python", "import")
     assert len([line for line in code.splitlines() if line and not line.startswith("import")]) <= 10
-    exec(compile(code, "README.md", "exec"), {})
+    made: dict = {}
+    exec(compile(code, "README.md", "exec"), made)
+    assert (
+        1.0 < np.nanmax(made["trajectories"].xyz[..., 2]) < 1.4
+    )  # a figure of 1.2 m that stands on the floor
     assert (tmp_path / "walk.trc").stat().st_size > 1000
     assert "Plotly.newPlot" in (tmp_path / "walk.html").read_text()
 

@@ -82,7 +82,7 @@ def _layout(
         for name, bounds in zip("xyz", ranges, strict=True)
     }
     scene["zaxis"] |= {"showbackground": True, "backgroundcolor": "#f5f7fa"}
-    longest = max(lengths)
+    across = float(np.linalg.norm(lengths))
     return {
         "title": {
             "text": _title(trajectories, step, title),
@@ -98,9 +98,7 @@ def _layout(
         "scene": {
             **scene,
             "aspectmode": "manual",  # "data" would follow the moving points
-            "aspectratio": {
-                name: 1.75 * length / longest for name, length in zip("xyz", lengths, strict=True)
-            },
+            "aspectratio": {name: 2.2 * length / across for name, length in zip("xyz", lengths, strict=True)},
             "camera": {"eye": {"x": 1.25, "y": -1.25, "z": 0.75}, "center": {"x": 0, "y": 0, "z": -0.08}},
             "domain": {"x": [0, 1], "y": [0.05, 1]},
         },

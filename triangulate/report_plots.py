@@ -37,7 +37,7 @@ def status_plot(trajectories: Trajectories3D) -> go.Figure:
     frames = trajectories.shape[0]
     step = max(1, -(-frames // MOST_COLUMNS))
     starts = np.arange(0, frames, step)
-    status = trajectories.status.reshape(frames, -1)
+    status = trajectories.status.reshape(frames, trajectories.shape[1] * trajectories.shape[2])
     worst = np.maximum.reduceat(status, starts, axis=0) if frames else status
     shown = list(STATUS_COLOURS)
     scale = []
@@ -142,7 +142,7 @@ def speed_plot(trajectories: Trajectories3D) -> go.Figure:
     -------
     figure : plotly Figure
     """
-    speed = speeds(trajectories).reshape(trajectories.shape[0], -1)
+    speed = speeds(trajectories).reshape(trajectories.shape[0], trajectories.shape[1] * trajectories.shape[2])
     step = max(1, -(-len(speed) // MOST_COLUMNS))
     figure = go.Figure()
     names = point_names(trajectories)

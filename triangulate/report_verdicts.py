@@ -11,11 +11,11 @@ from triangulate.trajectories import Status, Trajectories3D
 
 ENOUGH_FOUND = 0.95
 MOST_REJECTED = 0.15
-VIEW_STANDS_OUT = 2.0
+VIEW_STANDS_OUT = 2.5
 BONE_VARIES = 0.10
 SIDES_DIFFER = 0.15
 JUMP = 12.0
-"""A speed so many times the 95th percentile of its keypoint is a jump."""
+"""A speed so many times the upper quartile of its keypoint is a jump."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,9 @@ def verdicts(
     ]
     if solve is not None and not solve.converged:
         said.append(
-            Verdict(good=False, text=f"The smoother stopped after {solve.iterations} iterations unconverged.")
+            Verdict(
+                good=False, text=f"The smoother stopped after {solve.iterations} iterations, still moving."
+            )
         )
     return sorted(said, key=lambda verdict: verdict.good)
 
@@ -84,7 +86,7 @@ def _found(trajectories: Trajectories3D) -> list[Verdict]:
 
 def _views(views: Sequence[ViewQuality]) -> list[Verdict]:
     said = []
-    typical = np.nanmedian([view.median for view in views]) if _any_finite(views) else np.nan
+    typical = _usual([view.median for view in views])
     for view in views:
         if view.median > max(VIEW_STANDS_OUT * typical, 0.5):
             said.append(
@@ -111,8 +113,10 @@ def _views(views: Sequence[ViewQuality]) -> list[Verdict]:
     return said
 
 
-def _any_finite(views: Sequence[ViewQuality]) -> bool:
-    return any(np.isfinite(view.median) for view in views)
+def _usual(medians: Sequence[float]) -> float:
+    """Return what the better third of the views reaches: with four cameras, two may be wrong."""
+    known = sorted(median for median in medians if np.isfinite(median))
+    return known[(len(known) - 1) // 3] if known else float("nan")
 
 
 def _statuses(trajectories: Trajectories3D) -> list[Verdict]:
@@ -189,10 +193,10 @@ def _median(values: np.ndarray) -> float:
 
 
 def _jumps(trajectories: Trajectories3D) -> list[Verdict]:
-    speed = speeds(trajectories).reshape(len(trajectories.xyz), -1)
+    speed = speeds(trajectories).reshape(len(trajectories.xyz), trajectories.shape[1] * trajectories.shape[2])
     if not np.isfinite(speed).any():
         return []
-    usual = np.array([np.percentile(column[np.isfinite(column)], 95) if np.isfinite(column).any() else np.inf
+    usual = np.array([np.percentile(column[np.isfinite(column)], 75) if np.isfinite(column).any() else np.inf
                       for column in speed.T])  # fmt: skip
     jumping = speed > JUMP * np.maximum(usual, 0.05)
     if not jumping.any():
