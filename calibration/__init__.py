@@ -31,6 +31,7 @@ _home = {
     "placed_on_points": "world",
     "placed_on_track": "track_alignment",
     "refine_cameras": "points",
+    "save_board": "board_print",
     "scaled_to_length": "world",
 }
 """Every public name and the module it lives in, which is imported when the name is first used."""
