@@ -25,7 +25,7 @@ def board_page(board: Board, dpi: int = 600) -> NDArray[np.uint8]:
     ----------
     board : Board
     dpi : int
-        Pixels per inch; a square is a whole number of pixels, so the scale is exact to half a pixel per square.
+        Pixels per inch; squares get whole pixels, and the page size is set so that they measure right.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def board_page(board: Board, dpi: int = 600) -> NDArray[np.uint8]:
             f"dpi: {dpi} gives {square} px per square; expected 12 or more, and pages below 20,000 px"
         )
     margin, foot = round(MARGIN * square), round(FOOT * per_metre)
-    page = cv2.copyMakeBorder(
+    framed = cv2.copyMakeBorder(
         picture,
         margin,
         margin + foot,
@@ -53,10 +53,11 @@ def board_page(board: Board, dpi: int = 600) -> NDArray[np.uint8]:
         cv2.BORDER_CONSTANT,
         value=0 if board.inverted else 255,
     )
+    page = np.asarray(framed, dtype=np.uint8)
     page[-foot:] = 255
     _ruler(page, margin, page.shape[0] - foot, per_metre)
     _text(page, margin, page.shape[0] - round(0.004 * per_metre), per_metre, f"{board}. Measure the ruler.")
-    return np.asarray(page, dtype=np.uint8)
+    return page
 
 
 def save_board(board: Board, path: str | Path, *, dpi: int = 600) -> None:
