@@ -219,3 +219,45 @@ def test_an_option_out_of_range_is_named(option):
     rig = ring()
     with pytest.raises(ValueError, match=next(iter(option))):
         smooth(watched(swinging(20), rig), rig, **option)
+
+
+@pytest.mark.parametrize("case", ["narrow baseline", "on the baseline", "planar"])
+def test_degenerate_geometry_gives_status_codes(case):
+    rig, truth = ring(), swinging(60)
+    if case == "narrow baseline":
+        first = rig.cameras[0]
+        shift = RigidTransform.from_translation([0.01, 0, 0])
+        beside = Camera(
+            name="beside", intrinsics=first.intrinsics, cam_from_world=shift * first.cam_from_world
+        )
+        rig = Rig(cameras=(first, beside))
+    elif case == "on the baseline":
+        rig = rig.select(rig.names[:2])
+        share = np.linspace(0.4, 0.6, 4)[None, :, None] + 0.01 * np.sin(np.arange(60))[:, None, None]
+        truth = (1 - share) * rig.centers[0] + share * rig.centers[1]
+    else:
+        truth = truth * [1, 1, 0]
+    smoothed, _ = smooth(watched(truth, rig, mistakes=0), rig)
+    known = np.isfinite(smoothed.xyz).all(axis=-1)
+    assert (known == (smoothed.status <= Status.FILLED)).all()
+    assert np.isfinite(smoothed.covariance[known]).all()
+    assert known.all() or case != "planar"
+
+
+def test_subjects_do_not_disturb_each_other():
+    rig = ring()
+    alone = [watched(swinging(80, seed=seed), rig, seed=seed) for seed in (0, 1)]
+    both = Tracks2D(
+        xy=np.concatenate([one.xy for one in alone], axis=2),
+        confidence=np.concatenate([one.confidence for one in alone], axis=2),
+        views=rig.names,
+        skeleton=alone[0].skeleton,
+        subjects=("one", "two"),
+        fps=60.0,
+    )
+    together, report = smooth(both, rig, pixel_sigma=1.0)
+    for subject, one in enumerate(alone):
+        separate, _ = smooth(one, rig, pixel_sigma=1.0)
+        away = np.linalg.norm(together.xyz[:, subject] - separate.xyz[:, 0], axis=-1)
+        assert np.nanmedian(away) < 2e-4
+    assert report.bone_lengths.shape == (2, 3)
