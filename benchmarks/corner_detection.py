@@ -1,6 +1,6 @@
 """Corner detection beside aniposelib's: CPU time per 1080p frame and corners found, on the same frames.
 
-Run with `python -m benchmarks.corner_detection [FOLDER]`. FOLDER holds a folder of board images per camera (the
+Run with `python -m benchmarks.corner_detection [FOLDER]`. FOLDER holds a folder of images per camera (the
 mouse board: 8 x 11 squares, 4X4_1000), enlarged to 1920 px width and cut to 1080 rows; without it frames are
 rendered. One warm-up, then the median over frames of the smallest of three CPU times, with OpenCV's own
 threads switched off.
