@@ -133,7 +133,7 @@ def reduced(normal: Normal, damping: float) -> tuple[Float, Float, Float, Float]
     """Eliminate the frames: Schur complement, right-hand side, and what leads back to the frames."""
     eye = np.arange(6)
     V = normal.V.copy()
-    V[:, eye, eye] = V[:, eye, eye] * (1 + damping) + 1e-12 * np.trace(V, axis1=1, axis2=2)[:, None] + 1e-30
+    V[:, eye, eye] = V[:, eye, eye] * (1 + damping + 1e-13) + 1e-30
     L = np.linalg.inv(np.linalg.cholesky(V))
     Y = (L @ normal.W).reshape(6 * len(V), normal.W.shape[2])
     y = np.einsum("fij,fj->fi", L, normal.h).ravel()
@@ -188,7 +188,7 @@ def refine(
     sigma: Float,
     *,
     loss: float = 2.5,
-    iterations: int = 30,
+    iterations: int = 60,
     tolerance: float = 1e-6,
 ) -> Solution:
     """Minimise the robust reprojection error.
@@ -214,7 +214,7 @@ def refine(
     """
     c2 = loss * loss
     before = current = total_cost(corners, unknowns, free, sigma, c2)
-    damping, converged, count = 1e-4, False, 0
+    damping, converged, count = 1e-7, False, 0
     for count in range(1, iterations + 1):  # noqa: B007
         normal = normal_equations(corners, unknowns, free, sigma, c2)
         accepted, gain = False, 0.0
@@ -222,14 +222,14 @@ def refine(
             try:
                 trial = move(unknowns, free, *step(normal, damping))
             except linalg.LinAlgError:
-                damping = max(damping * 10, 1e-6)
+                damping = max(damping * 10, 1e-7)
                 continue
             cost = total_cost(corners, trial, free, sigma, c2)
             if cost <= current:
                 accepted, gain = True, current - cost
                 unknowns, current, damping = trial, cost, damping * 0.1
                 break
-            damping = max(damping * 10, 1e-6)
+            damping = max(damping * 10, 1e-7)
         if not accepted or gain <= tolerance * current:
             converged = True
             break

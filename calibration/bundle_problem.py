@@ -107,6 +107,10 @@ class Unknowns:
             self, Rb=self.Rb[frames], tb=self.tb[frames], twist=self.twist[frames], stamp=self.stamp[frames]
         )
 
+    def from_first_camera(self, xyz: Float) -> Float:
+        """Take points from the first camera's coordinates, (n, 3) m, to the world of the unknowns."""
+        return (xyz - self.tc[0]) @ self.Rc[0]
+
     def with_rig_of(self, other: "Unknowns") -> "Unknowns":
         """Take lenses, places, delays and the board itself from another estimate."""
         return replace(
@@ -120,12 +124,14 @@ class Unknowns:
         )
 
     def to_rig(self, names: tuple[str, ...], sizes: Int, coefficients: tuple[int, ...]) -> Rig:
-        """Give the cameras their names."""
+        """Give the cameras their names; the world becomes the first camera."""
         cameras = []
+        Rc = self.Rc @ self.Rc[0].T
+        tc = self.tc - Rc @ self.tc[0]
         for view, name in enumerate(names):
             size = (int(sizes[view][0]), int(sizes[view][1]))
             intrinsics = row_lens(self.lens[view], int(self.model[view]), size, coefficients[view])
-            place = RigidTransform.from_components(self.tc[view], Rotation.from_matrix(self.Rc[view]))
+            place = RigidTransform.from_components(tc[view], Rotation.from_matrix(Rc[view]))
             cameras.append(Camera(name=name, intrinsics=intrinsics, cam_from_world=place))
         return Rig(cameras=tuple(cameras))
 
@@ -156,8 +162,14 @@ def row_lens(row: Float, model: int, size: tuple[int, int], coefficients: int) -
 def start_unknowns(
     lens: Float, model: Int, *, Rc: Float, tc: Float, Rb: Float, tb: Float, board: Float
 ) -> Unknowns:
-    """Put first estimates together; the board stands still and the views are synchronous."""
+    """Put first estimates together; the board stands still and the views are synchronous.
+
+    The world is moved to the middle of the boards: turns about a far origin, with long lenses, would be hard
+    to tell from shifts. `to_rig` gives it back to the first camera.
+    """
     frames, views = len(Rb), len(lens)
+    middle = np.mean(Rb @ board.mean(axis=0) + tb, axis=0)
+    tc, tb = tc + Rc @ middle, tb - middle
     return Unknowns(
         lens=np.array(lens, dtype=np.float64),
         model=np.array(model, dtype=np.int64),

@@ -157,7 +157,8 @@ def point_error(
 
     Parameters
     ----------
-    xyz : (points, 3) float, m, world
+    xyz : (points, 3) float, m, cam
+        In the coordinates of the first camera, which is the world of the rig.
     visible : (points, views) bool
         Which cameras see which point.
     unknowns : Unknowns
@@ -171,7 +172,9 @@ def point_error(
     """
     points, views = visible.shape
     J = np.empty((points, views, 2, POSE))
-    kernels.sensitivities(xyz, unknowns.lens, unknowns.model, unknowns.Rc, unknowns.tc, J)
+    kernels.sensitivities(
+        unknowns.from_first_camera(xyz), unknowns.lens, unknowns.model, unknowns.Rc, unknowns.tc, J
+    )
     seen = visible & np.isfinite(J[:, :, 0, 0])
     J = np.where(seen[:, :, None, None], np.nan_to_num(J), 0.0)
     by_point = np.einsum("nvij,vjk->nvik", J[..., 19:22], unknowns.Rc)
@@ -184,7 +187,7 @@ def point_error(
     full[:, :, :POSE] = -lever.reshape(points * 3, views, POSE)
     moved = full.reshape(points * 3, views * PER_VIEW) @ free.spread[: views * PER_VIEW]
     usable = np.repeat(enough, 3)
-    moved[usable] -= _rigid_part(xyz[enough], moved[usable])
+    moved[usable] -= _rigid_part(unknowns.from_first_camera(xyz)[enough], moved[usable])
     variance = (
         np.einsum("pn,nm,pm->p", moved, covariance, moved, optimize=True).reshape(points, 3).sum(axis=1)
     )

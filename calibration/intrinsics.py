@@ -18,7 +18,7 @@ from calibration.camera import Intrinsics
 
 Float = NDArray[np.float64]
 
-FOCALS = (0.35, 0.55, 0.8, 1.1, 1.6, 2.6, 5.0, 12.0)
+FOCALS = (0.35, 0.55, 0.8, 1.1, 1.6, 2.6, 5.0, 12.0, 30.0, 80.0)
 """Focal lengths tried, in multiples of the longer side of the image."""
 
 MOST_FRAMES = 16
@@ -118,7 +118,7 @@ def _fit(xy: Float, board: Float, guess: FirstLens, poses: BoardPoses) -> FirstL
         for _ in range(2):
             sigma = noise(corners, residuals(corners, unknowns), 1)
             unknowns = refine(corners, unknowns, free, sigma, iterations=6, tolerance=1e-3).unknowns
-            if not 0.1 * max(guess.size) < unknowns.lens[0, 0] < 100 * max(guess.size):
+            if not 0.1 * max(guess.size) < unknowns.lens[0, 0] < 400 * max(guess.size):
                 return None
     error = np.nanmedian(np.linalg.norm(residuals(corners, unknowns), axis=1))
     return replace(guess, row=unknowns.lens[0], error=float(error))

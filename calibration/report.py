@@ -46,10 +46,11 @@ class Observed:
 
 
 def working_volume(unknowns: Unknowns) -> Float:
-    """Return points where the board was, evenly picked, (points, 3) m, world."""
+    """Return points where the board was, evenly picked, (points, 3) m, in the first camera's coordinates."""
     xyz = np.einsum("fij,kj->fki", unknowns.Rb, unknowns.board) + unknowns.tb[:, None]
     xyz = xyz.reshape(-1, 3)
-    return xyz[np.linspace(0, len(xyz) - 1, min(MOST_POINTS, len(xyz))).round().astype(int)]
+    picks = np.linspace(0, len(xyz) - 1, min(MOST_POINTS, len(xyz))).round().astype(int)
+    return xyz[picks] @ unknowns.Rc[0].T + unknowns.tc[0]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

@@ -119,3 +119,19 @@ def test_webcams_measure_the_board(recordings):
     assert abs(np.nanmean(length) - 0.054) < 0.1e-3
     assert np.nanstd(length) < 0.5e-3
     assert any("cam_1" in text and "out of step" in text for text in report.verdicts)
+
+
+def test_lenses_of_thirty_thousand_pixels_are_found():
+    truth = true_rig(views=3, spread=1.5)
+    cameras = []
+    for camera in truth.cameras:
+        K = camera.intrinsics.K * [[20, 1, 1], [1, 20, 1], [1, 1, 1]]
+        lens = Intrinsics(size=(1280, 1024), K=K, distortion=np.zeros(5))
+        center = np.array([0, 0, 0.9]) + 20 * (camera.center - [0, 0, 0.9])
+        cameras.append(type(camera).from_rotvec(camera.name, lens, camera.rotvec, -camera.R @ center))
+    far = type(truth)(cameras=tuple(cameras))
+    rig, report = calibrate(observe(far, frames=60), lens="pinhole8", board_shape="rigid", validate=False)
+    for view, (camera, true) in enumerate(zip(rig.cameras, far.cameras, strict=True)):
+        deviation = report.uncertainty.deviation(f"{view}:fx")
+        assert abs(camera.intrinsics.K[0, 0] - true.intrinsics.K[0, 0]) < 4 * deviation
+        assert deviation < 0.05 * true.intrinsics.K[0, 0]
