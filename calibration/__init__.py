@@ -24,6 +24,7 @@ _home = {
     "calibrate_wand": "points_start",
     "check_drift": "drift",
     "diagnose": "board_doctor",
+    "diagnose_rig": "diagnosis",
     "find_corners": "corners",
     "levelled": "levelling",
     "placed_on_board": "world",

@@ -27,7 +27,7 @@ LOST_DISTORTION = 1.0
 """Distortion that moves nothing in the image by more than this, px, seems to have lost a factor."""
 
 
-def diagnose(rig: Rig) -> tuple[str, ...]:
+def diagnose_rig(rig: Rig) -> tuple[str, ...]:
     """List what cannot be right about a rig.
 
     Parameters
@@ -45,7 +45,7 @@ def diagnose(rig: Rig) -> tuple[str, ...]:
     >>> lens = Intrinsics.from_focal((640, 480), 800.0)
     >>> one = Camera.from_rotvec("one", lens, [0, 0, 0], [0, 0, 0])
     >>> other = Camera.from_rotvec("other", lens, [0, 1, 0], [0, 0, 0])
-    >>> diagnose(Rig(cameras=(one, other)))
+    >>> diagnose_rig(Rig(cameras=(one, other)))
     ('cameras one and other stand at the same place',)
     """
     problems = [*_pairs(rig), *_extent(rig)]

@@ -3,30 +3,30 @@
 import numpy as np
 import pytest
 
-from calibration import Camera, Intrinsics, Rig, diagnose
+from calibration import Camera, Intrinsics, Rig, diagnose_rig
 from tests.test_calibration.board_scene import true_rig
 
 
 def test_a_good_rig_has_no_problems():
-    assert diagnose(true_rig()) == ()
+    assert diagnose_rig(true_rig()) == ()
 
 
 def test_two_cameras_with_identical_parameters(recordings):
     rig = Rig.load(recordings("mouse_4cam") / "calibration_shipped.toml", unit="mm")
-    problems = diagnose(rig)
+    problems = diagnose_rig(rig)
     assert "cameras side and top have identical parameters" in problems[0]
     assert any("camera back: its lens model folds back" in text for text in problems)
 
 
 def test_a_rig_read_in_the_wrong_unit(recordings):
     rig = Rig.load(recordings("mouse_4cam") / "calibration_shipped.toml", unit="m")
-    assert any("in mm they are 0.29 m" in text for text in diagnose(rig))
-    assert any("within 0.0003 m" in text for text in diagnose(true_rig().scaled(5e-5)))
+    assert any("in mm they are 0.29 m" in text for text in diagnose_rig(rig))
+    assert any("within 0.0003 m" in text for text in diagnose_rig(true_rig().scaled(5e-5)))
 
 
 def test_distortion_that_lost_a_factor(recordings):
     rig = Rig.load(recordings("human_4cam") / "S00_Calibration" / "Calib_qualisys.toml", unit="m")
-    assert any("a factor seems to have been lost" in text for text in diagnose(rig))
+    assert any("a factor seems to have been lost" in text for text in diagnose_rig(rig))
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,6 @@ def test_distortion_that_lost_a_factor(recordings):
 )
 def test_absurd_lenses(K, message):
     lens = Intrinsics(size=(640, 480), K=np.array(K))
-    (problem,) = diagnose(Rig(cameras=(Camera.from_rotvec("odd", lens, [0, 0, 0], [0, 0, 0]),)))
+    (problem,) = diagnose_rig(Rig(cameras=(Camera.from_rotvec("odd", lens, [0, 0, 0], [0, 0, 0]),)))
     assert "camera odd" in problem
     assert message in problem
