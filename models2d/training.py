@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class TrainingOptions:
     Attributes
     ----------
     recipe : Recipe
-        The network and what it looks at.
+        The network and what it looks at; its stride is taken from the network.
     augmentation : Augmentation
     steps : int
         Batches.
@@ -130,7 +130,7 @@ def train(
         If images cannot be read, the folder holds a run with other options, or the loss is no longer a
         number; the last good checkpoint stays.
     """
-    options = options or TrainingOptions()
+    options = _with_stride(options or TrainingOptions())
     if validation is None:
         labels, validation = _set_aside(labels, options.seed)
     run = RunFolder(Path(folder))
@@ -337,6 +337,18 @@ def schedule(done: float, warm_up: float = 0.03) -> float:
     if done < warm_up:
         return max(done / warm_up, 0.01)
     return 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
+
+
+def _with_stride(options: TrainingOptions) -> TrainingOptions:
+    """Take the stride from the network's own answer, so that any network can be named without knowing it."""
+    recipe = options.recipe
+    width, height = recipe.input_size
+    with torch.random.fork_rng(), torch.inference_mode():
+        answer = build(recipe.architecture, 1, **recipe.options).eval()(torch.zeros(1, 3, height, width))
+    if isinstance(answer, PointOutput):
+        return options
+    stride = 2 ** round(math.log2(width / answer.heatmaps.shape[3]))
+    return replace(options, recipe=replace(recipe, stride=stride))
 
 
 def _tensors(**arrays: NDArray[Any]) -> dict[str, Tensor]:

@@ -214,40 +214,6 @@ def detect(project: Folder, trials: Trials = None, force: Force = False) -> None
         _report(detect_trial(loaded, trial, force=force, progress=bar))
 
 
-@app.command(epilog="Example: triangulate train openfield/config.yaml --to models/openfield")
-def train(  # noqa: PLR0917 - options of a command line, each with a name
-    labels: Annotated[
-        Path,
-        typer.Argument(
-            help="Labelled frames: a DeepLabCut project, COCO JSON, Lightning Pose csv, SLEAP .slp."
-        ),
-    ],
-    to: Annotated[Path, typer.Option(help="The run folder; a run that was interrupted there goes on.")],
-    steps: Annotated[int, typer.Option(help="Batches of 16 samples.")] = 3000,
-    weights: Annotated[str | None, typer.Option(help="A model of this project to start from.")] = None,
-    mixed: Annotated[
-        bool, typer.Option("--mixed", help="16-bit numbers where the processor is fast at it.")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
-) -> None:
-    """Train a network on labelled frames.
-
-    Writes best.safetensors, curve.html, log.csv and metrics.json to the run folder; name best.safetensors as
-    the model of a project.
-    """
-    import json
-
-    from models2d.label_files.choosing import read_labels
-    from models2d.training import TrainingOptions
-    from models2d.training import train as train_network
-
-    options = TrainingOptions(steps=steps, seed=seed, mixed=mixed or None)
-    train_network(read_labels(labels), to, options, weights=weights, progress=bar)
-    metrics = json.loads((to / "metrics.json").read_text())
-    say(f"wrote {to / 'best.safetensors'}")
-    say(f"frames set aside: RMSE {metrics['rmse_px']:.2f} px, median {metrics['median_px']:.2f} px")
-
-
 @app.command(epilog="Example: triangulate reconstruct recordings/ walk")
 def reconstruct(project: Folder, trials: Trials = None, force: Force = False) -> None:
     """Triangulate and smooth trials.

@@ -167,6 +167,21 @@ def test_training_starts_from_weights_of_another_skeleton(tmp_path):
     assert state(second)["head.1.weight"].shape[0] == 9
 
 
+def test_a_network_of_another_stride_is_trained_at_its_own(tmp_path):
+    labels = dots(tmp_path / "images", 8)
+    other = Recipe(
+        architecture="deeplabcut",
+        options={"backbone": "mobilenet_v2"},
+        input_size=(64, 64),
+        decoding="offsets",
+    )
+    model = train(labels, tmp_path / "run", replace(quick, recipe=other, steps=1), device="cpu")
+    assert model.recipe.stride == 16  # 32 of the backbone, doubled once
+    image = cv2.imread(str(labels.frames[0].path))
+    found = model.find([image], [np.array([-0.5, -0.5, 63.5, 63.5])])
+    assert (np.abs(found.xy - 31.5) < 45).all()  # cells of 16 px span the box, not four times as much
+
+
 def test_mixed_precision_trains_on_a_processor_too(tmp_path):
     labels = dots(tmp_path / "images", 8)
     model = train(labels, tmp_path / "run", replace(quick, steps=2, mixed=True), device="cpu")
