@@ -81,7 +81,7 @@ def skeleton(results: Path, rig: calibration.Rig) -> np.ndarray:
     """Photograph the interactive figure at the same frame."""
     figure = triangulate.figure(triangulate.read(results / "trajectories.parquet"), rig)
     figure.update_layout(title="", margin={"t": 0})
-    figure.layout.scene.camera.eye = {"x": 1.2, "y": -0.85, "z": 0.45}
+    figure.layout.scene.camera.eye = {"x": 1.4, "y": -1.0, "z": 0.5}
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = Path(folder) / "figure.html"
         figure.write_html(page_file, auto_play=False, config={"displayModeBar": False})

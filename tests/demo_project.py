@@ -8,7 +8,7 @@ from triangulate import demo
 from triangulate.project import load_project
 from triangulate.synthetic import demo_scene
 
-BOARD_FRAMES, FIGURE_FRAMES = 40, 24
+BOARD_FRAMES, FIGURE_FRAMES = 40, 60
 
 
 def short_demo(folder: Path):

@@ -164,7 +164,7 @@ def test_detections_of_another_recording_are_refused(copied):
     write_detections(short, copied.folder / "{view}.csv")
     copied.file.write_text(copied.file.read_text() + 'detections = "{camera}.csv"\n')
     project = load_project(copied.file)
-    with pytest.raises(ProjectError, match="the detections have 21 frames, the recording has 24"):
+    with pytest.raises(ProjectError, match="the detections have 57 frames, the recording has 60"):
         pipeline.detect_trial(project, project.trials[0])
 
 
@@ -185,7 +185,7 @@ def moved_detections(run, shift, share):
 
 def test_a_few_detections_outside_the_image_are_left_out_and_counted(run):
     rig = Rig.load(run[0].rig_file)
-    spoiled = moved_detections(run, 2000.0, 0.1)
+    spoiled = moved_detections(run, 2000.0, 2 / FIGURE_FRAMES)
     inside, dropped = inside_images(spoiled, rig)
     assert list(dropped) == [spoiled.views[0]]
     assert dropped[spoiled.views[0]] == np.isfinite(spoiled.xy[:2, 0, ..., 0]).sum()
