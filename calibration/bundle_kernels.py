@@ -13,7 +13,8 @@ world_from_board (from the left). Unknowns of a corner: its offset in the board.
 import numpy as np
 from numba import njit
 
-from calibration.compiled import FISHEYE, distort, distort_fisheye, distort_pinhole
+from calibration.compiled import distort, distort_fisheye, distort_pinhole
+from calibration.lens_jacobians import lens_derivatives
 
 ANGLE = 2
 """Value of `model` for an angle polynomial with OpenCV's other terms (see `lens_conversion`)."""
@@ -42,36 +43,22 @@ def bend(x, y, k, model, spare):
 @njit(cache=True, error_model="numpy")
 def _lens_derivatives(x, y, k, model, out):
     """Fill d(u, v)/dk, (2, 12), of the lens model at the normalised point x, y."""
+    if model != ANGLE:
+        lens_derivatives(x, y, k, model, out)
+        return
     r2 = x * x + y * y
     out[:] = 0.0
-    if model != 0:
-        r = np.sqrt(r2 + 1e-20)
-        theta = np.arctan(r)
-        power = theta / r
-        for i in range(4):
-            power *= theta * theta
-            column = i if model == FISHEYE or i < 2 else i + 2
-            out[0, column], out[1, column] = x * power, y * power
-        if model == ANGLE:
-            out[0, 2], out[1, 2] = 2 * x * y, r2 + 2 * y * y
-            out[0, 3], out[1, 3] = r2 + 2 * x * x, 2 * x * y
-            out[0, 8], out[0, 9] = r2, r2 * r2
-            out[1, 10], out[1, 11] = r2, r2 * r2
-        return
-    r4, r6 = r2 * r2, r2 * r2 * r2
-    bottom = 1.0 / (1.0 + r2 * (k[5] + r2 * (k[6] + r2 * k[7])))
-    radial = (1.0 + r2 * (k[0] + r2 * (k[1] + r2 * k[4]))) * bottom
-    out[0, 0], out[1, 0] = x * r2 * bottom, y * r2 * bottom
-    out[0, 1], out[1, 1] = x * r4 * bottom, y * r4 * bottom
-    out[0, 4], out[1, 4] = x * r6 * bottom, y * r6 * bottom
+    r = np.sqrt(r2 + 1e-20)
+    theta = np.arctan(r)
+    power = theta / r
+    for i in range(4):
+        power *= theta * theta
+        column = i if i < 2 else i + 2
+        out[0, column], out[1, column] = x * power, y * power
     out[0, 2], out[1, 2] = 2 * x * y, r2 + 2 * y * y
     out[0, 3], out[1, 3] = r2 + 2 * x * x, 2 * x * y
-    shrink = -radial * bottom
-    out[0, 5], out[1, 5] = x * r2 * shrink, y * r2 * shrink
-    out[0, 6], out[1, 6] = x * r4 * shrink, y * r4 * shrink
-    out[0, 7], out[1, 7] = x * r6 * shrink, y * r6 * shrink
-    out[0, 8], out[0, 9] = r2, r4
-    out[1, 10], out[1, 11] = r2, r4
+    out[0, 8], out[0, 9] = r2, r2 * r2
+    out[1, 10], out[1, 11] = r2, r2 * r2
 
 
 @njit(cache=True, error_model="numpy")

@@ -259,7 +259,7 @@ def spread(around: Float, shift: Float, sigma: float) -> Float:
     possible: the posterior blurred by that Gaussian. The blurred posterior is wider, and lower by
     sigma^2 / sqrt(det(posterior + sigma^2 I)); the height is the more sensitive of the two, and the second
     moments near the peak say in which direction. That argument gives the power 1 of (1 / height - 1); on
-    held-out labels the squared error grows with its power 1.5, which is what is used.
+    rendered frames of the demo the squared error grew with its power 1.5, which is what is used.
 
     Parameters
     ----------
