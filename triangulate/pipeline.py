@@ -118,6 +118,12 @@ def calibrate_project(project: Project, *, force: bool = False, progress: Progre
         raise ProjectError(f"{project.file}: calibration: needs a recording and a board")
     recording = open_recording(plan.recording, project.cameras, "calibration")
     observations = find_corners(recording, plan.board, stride=plan.stride, progress=progress)
+    if observations.mirrored:  # flipped here only, so the trials' videos would not fit the rig
+        names = ", ".join(observations.mirrored)
+        raise ProjectError(
+            f"calibration: camera {names} filmed mirror images: flip its videos, of the calibration and of "
+            "every trial, left to right, and calibrate again"
+        )
     rig, report = calibrate(observations, lens=plan.lens)
     rig = _placed(rig, observations, plan.floor_frame)
     rig.save(outputs[0])
@@ -128,8 +134,13 @@ def calibrate_project(project: Project, *, force: bool = False, progress: Progre
         outputs=outputs,
         seconds=perf_counter() - began,
         reason=reason,
-        summary=f"{report.median:.3f} px median reprojection, {report.frames_used} of "
-        f"{report.frames_total} frames with the board",
+        summary="; ".join(
+            (
+                f"{report.median:.3f} px median reprojection",
+                f"{report.frames_used} of {report.frames_total} frames with the board",
+                *observations.notes,
+            )
+        ),
     )
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import ezc3d
 import numpy as np
 import pandas as pd
@@ -115,6 +116,24 @@ def test_the_record_beside_a_result_says_what_it_was_made_from(run):
     record = json.loads((run[0].folder / "calibration.toml.inputs.json").read_text())
     assert set(record["inputs"]) == {f"recording {name}" for name in run[0].cameras}
     assert record["options"]["floor_frame"] == 0
+
+
+def test_a_camera_that_filmed_mirror_images_is_named(copied):
+    file = next((copied.folder / "calibration").glob("north.*"))
+    video = cv2.VideoCapture(str(file))
+    images = []
+    while (found := video.read())[0]:
+        images.append(cv2.flip(found[1], 1))
+    video.release()
+    size = images[0].shape[1], images[0].shape[0]
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, size)
+    for image in images:
+        writer.write(image)
+    writer.release()
+    before = copied.rig_file.read_bytes()
+    with pytest.raises(ProjectError, match="north filmed mirror images"):
+        pipeline.calibrate_project(copied)
+    assert copied.rig_file.read_bytes() == before
 
 
 def test_check_finds_nothing_to_mend_in_the_demo(run):
