@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.measurement import save, show
 from benchmarks.scenes import Float
-from calibration import Board, Recording, Rig, calibrate, find_corners
+from calibration import Board, Recording, Rig, calibrate, find_corners, refine_cameras
 from calibration.anipose import to_camera_group
 from models2d import Tracks2D, read_detections
 from triangulate import associate, reconstruct, smooth
@@ -72,10 +72,18 @@ def human() -> tuple[Tracks2D, Rig]:
     return associate(read_detections(files, skeleton="body25b", fps=60.0), rig, subjects=1), rig
 
 
+def human_refined() -> tuple[Tracks2D, Rig]:
+    """Read the same person, and refine the cameras from these tracks: every method gets the same rig."""
+    tracks, rig = human()
+    rig, _ = refine_cameras(rig, np.moveaxis(tracks.xy, 1, -2).reshape(-1, len(rig), 2))
+    return tracks, rig
+
+
 RECORDINGS: dict[str, tuple[str, Callable[[], tuple[Tracks2D, Rig]]]] = {
     "mouse": ("mouse_4cam", mouse),
     "fly": ("animals_eks/fly", fly),
     "human": ("human_4cam", human),
+    "human, refined rig": ("human_4cam", human_refined),
 }
 
 
