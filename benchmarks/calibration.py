@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from calibration import Board, BoardObservations, Camera, Intrinsics, Rig, calibrate
-from calibration.bundle_parameters import Choice
-from calibration.bundle_problem import Corners
+from calibration.bundle.held_out import triangulated
+from calibration.bundle.parameters import Choice
+from calibration.bundle.problem import Corners
+from calibration.bundle.staging import staged
 from calibration.calibrator import first_unknowns
-from calibration.held_out import triangulated
-from calibration.staging import staged
 
 Float = NDArray[np.float64]
 

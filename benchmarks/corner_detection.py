@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from aniposelib.boards import CharucoBoard
 
-from calibration.board import Board
-from calibration.board_pattern import board_image
-from calibration.corner_detectors import detect_corners
-from calibration.frame_sources import read_image
+from calibration.boards.board import Board
+from calibration.boards.pattern import board_image
+from calibration.corners.detectors import detect_corners
+from calibration.recordings.frame_sources import read_image
 
 board = Board.charuco(columns=8, rows=11, square=0.024, marker=0.01875, dictionary="4X4_1000")
 

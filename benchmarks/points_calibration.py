@@ -22,8 +22,8 @@ from calibration import (
     placed_on_track,
     refine_cameras,
 )
-from calibration.drift import pair_errors
-from calibration.similarity import fit_similarity_robustly
+from calibration.points.drift import pair_errors
+from calibration.world.similarity import fit_similarity_robustly
 from models2d import read_detections
 
 FOLDER = Path(os.environ.get("TRIANGULATE_RECORDINGS", Path(__file__).parents[2] / "shared" / "data"))

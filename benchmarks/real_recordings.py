@@ -18,8 +18,8 @@ from calibration import Board, Recording, Rig, calibrate, find_corners, refine_c
 from calibration.anipose import to_camera_group
 from models2d import Tracks2D, read_detections
 from triangulate import associate, reconstruct, smooth
-from triangulate.noise_level import noise_scale
-from triangulate.pixel_noise import pixel_information
+from triangulate.points.noise_level import noise_scale
+from triangulate.points.pixel_noise import pixel_information
 
 FOLDER = Path(os.environ.get("TRIANGULATE_RECORDINGS", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.camera import Camera, Intrinsics
+from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError
-from calibration.observations import BoardObservations
 from calibration.rig import Rig
 from calibration.rig_files.units import metres_per
 

@@ -11,24 +11,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.board_motion import instants, usual_interval
-from calibration.board_poses import board_poses
-from calibration.bundle import Solution, residuals
-from calibration.bundle_parameters import COEFFICIENTS, OFFSET_SIGMA, Choice, free_unknowns
-from calibration.bundle_problem import MODELS, Corners, Unknowns, lens_row, start_unknowns
+from calibration.boards.poses import board_poses
+from calibration.bundle.adjustment import Solution, residuals
+from calibration.bundle.board_motion import instants, usual_interval
+from calibration.bundle.covariance import Uncertainty, uncertainty
+from calibration.bundle.held_out import HeldOut, fold_frames, leave_out, summed_up
+from calibration.bundle.parameters import COEFFICIENTS, OFFSET_SIGMA, Choice, free_unknowns
+from calibration.bundle.problem import MODELS, Corners, Unknowns, lens_row, start_unknowns
+from calibration.bundle.selection import SHAPES, Selection, select
+from calibration.bundle.staging import ANGLE, LOSS, REJECTED_BEYOND, prepared, settle, staged
 from calibration.camera import Intrinsics
-from calibration.covariance import Uncertainty, uncertainty
-from calibration.coverage import with_coverage
+from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError
-from calibration.extrinsics import first_board_poses, first_places
-from calibration.held_out import HeldOut, fold_frames, leave_out, summed_up
-from calibration.intrinsics import first_lens
-from calibration.observations import BoardObservations
-from calibration.report import CalibrationReport
+from calibration.quality.coverage import with_coverage
+from calibration.quality.report import CalibrationReport
 from calibration.rig import Rig
-from calibration.selection import SHAPES, Selection, select
-from calibration.staging import ANGLE, LOSS, REJECTED_BEYOND, prepared, settle, staged
-from calibration.view_graph import check_connected, view_graph
+from calibration.start.extrinsics import first_board_poses, first_places
+from calibration.start.intrinsics import first_lens
+from calibration.start.view_graph import check_connected, view_graph
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

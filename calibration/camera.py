@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from calibration import projection
 from calibration.arrays import frozen
 from calibration.errors import ShapeError
+from calibration.lenses import projection
 
 Float = NDArray[np.float64]
 

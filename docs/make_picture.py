@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 import calibration
 import models2d
 import triangulate
-from triangulate.figure_traces import LEFT, MIDDLE, RIGHT, bone_sides
+from triangulate.reporting.traces import LEFT, MIDDLE, RIGHT, bone_sides
 
 FRAME = 62
 WIDTH, HEIGHT = 760, 620

@@ -19,8 +19,8 @@ from models2d.labels import LabelledFrame, Labels
 from models2d.pose_model import Recipe
 from models2d.training import TrainingOptions, train
 from models2d.weights import save_model
-from triangulate.synthetic_figure import figure_skeleton
-from triangulate.synthetic_rendering import training_views
+from triangulate.synthetic.body import figure_skeleton
+from triangulate.synthetic.rendering import training_views
 
 parser = argparse.ArgumentParser()
 parser.add_argument("folder", type=Path)

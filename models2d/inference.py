@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.recording import Recording
+from calibration.recordings.recording import Recording
 from models2d.detections import Detections2D
 from models2d.ensemble import Ensemble
 from models2d.pose_model import FrameModel, Model

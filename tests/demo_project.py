@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 from triangulate import demo
-from triangulate.project import load_project
-from triangulate.synthetic import demo_scene
+from triangulate.projects.project import load_project
+from triangulate.synthetic.scene import demo_scene
 
 BOARD_FRAMES, FIGURE_FRAMES = 40, 60
 

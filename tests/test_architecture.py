@@ -49,7 +49,7 @@ def test_foreign_worlds_have_one_door(path):
     if name != "calibration/anipose.py":
         assert "aniposelib" not in imported_packages(path)
     if name not in {
-        f"calibration/{door}.py" for door in ("board_pattern", "corner_detectors", "board_doctor")
+        f"calibration/{door}.py" for door in ("boards/pattern", "corners/detectors", "boards/doctor")
     }:
         assert "aruco." not in path.read_text()
 

@@ -123,8 +123,8 @@ def demo(
     truth. Takes about two minutes.
     """
     from triangulate import demo as demonstration
-    from triangulate.project import load_project
-    from triangulate.synthetic import demo_scene
+    from triangulate.projects.project import load_project
+    from triangulate.synthetic.scene import demo_scene
 
     scene = demo_scene(board_frames, figure_frames)
     outcomes = []
@@ -156,7 +156,7 @@ def init(  # noqa: PLR0917 - options of a command line, each with a name
     calibration/left.mp4, calibration/right.mp4, or left/trial1.avi, right/trial1.avi. Without a board the
     file holds an example to be changed.
     """
-    from triangulate.project_start import charuco_of, find_recordings, write_project
+    from triangulate.projects.start import charuco_of, find_recordings, write_project
 
     wanted = None if board is None else charuco_of(board, square=square, marker=marker, dictionary=dictionary)
     file = write_project(folder, board=wanted, model=model)
@@ -176,8 +176,8 @@ def check(project: Folder) -> None:
 
     Exit code 1 if anything keeps a stage from running.
     """
-    from triangulate.checks import check_project
-    from triangulate.project import load_project
+    from triangulate.projects.checks import check_project
+    from triangulate.projects.project import load_project
 
     bad = 0
     for finding in check_project(load_project(project), progress=bar):
@@ -194,8 +194,8 @@ def calibrate(project: Folder, force: Force = False) -> None:
 
     Writes calibration.toml and calibration.html.
     """
-    from triangulate.pipeline import calibrate_project
-    from triangulate.project import load_project
+    from triangulate.projects.pipeline import calibrate_project
+    from triangulate.projects.project import load_project
 
     _report(calibrate_project(load_project(project), force=force, progress=bar))
 
@@ -206,8 +206,8 @@ def detect(project: Folder, trials: Trials = None, force: Force = False) -> None
 
     Writes results/TRIAL/detections.parquet.
     """
-    from triangulate.pipeline import detect_trial
-    from triangulate.project import load_project
+    from triangulate.projects.pipeline import detect_trial
+    from triangulate.projects.project import load_project
 
     loaded = load_project(project)
     for trial in loaded.chosen(tuple(trials or ())):
@@ -220,8 +220,8 @@ def reconstruct(project: Folder, trials: Trials = None, force: Force = False) ->
 
     Writes results/TRIAL/trajectories.parquet, report.html and the exports.
     """
-    from triangulate.pipeline import reconstruct_trial
-    from triangulate.project import load_project
+    from triangulate.projects.pipeline import reconstruct_trial
+    from triangulate.projects.project import load_project
 
     loaded = load_project(project)
     for trial in loaded.chosen(tuple(trials or ())):
@@ -231,8 +231,8 @@ def reconstruct(project: Folder, trials: Trials = None, force: Force = False) ->
 @app.command(epilog="Example: triangulate run recordings/")
 def run(project: Folder, force: Force = False) -> None:
     """Do every stage that is out of date."""
-    from triangulate.pipeline import run_project
-    from triangulate.project import load_project
+    from triangulate.projects.pipeline import run_project
+    from triangulate.projects.project import load_project
 
     for outcome in run_project(load_project(project), force=force, progress=bar):
         _report(outcome)

@@ -49,8 +49,8 @@ def label(  # noqa: PLR0917 - options of a command line, each with a name
     from triangulate.cli import bar, say
     from triangulate.labelling.server import LabellingServer
     from triangulate.labelling.session import LabellingSession
-    from triangulate.pipeline import open_recording
-    from triangulate.project import load_project
+    from triangulate.projects.pipeline import open_recording
+    from triangulate.projects.project import load_project
 
     loaded = load_project(project)
     chosen = loaded.chosen((trial,))[0]
@@ -119,8 +119,8 @@ def _frames(project: Any, trial: str, recording: Any, how: How, count: int) -> l
 
 
 def _contradiction(project: Any, detections: Any) -> np.ndarray:
-    from triangulate.association import associate
-    from triangulate.residual_selection import contradiction
+    from triangulate.association.subjects import associate
+    from triangulate.points.residual_selection import contradiction
 
     rig = _rig(project)
     if rig is None:

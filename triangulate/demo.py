@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.rig import Rig
-from calibration.similarity import fit_similarity
+from calibration.world.similarity import fit_similarity
 from models2d.readers.joining import read_detections
-from triangulate import synthetic
 from triangulate.export.formats import read
-from triangulate.freshness import record_of, save_record, stale
-from triangulate.pipeline import Outcome, Progress, run_project
-from triangulate.points import triangulate_points
-from triangulate.project import FILE, Project, load_project
-from triangulate.project_start import write_project
+from triangulate.points.solving import triangulate_points
+from triangulate.projects.freshness import record_of, save_record, stale
+from triangulate.projects.pipeline import Outcome, Progress, run_project
+from triangulate.projects.project import FILE, Project, load_project
+from triangulate.projects.start import write_project
+from triangulate.synthetic import scene as synthetic
 
 Float = NDArray[np.float64]
 

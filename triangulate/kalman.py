@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from triangulate.gaps import gaps
+from triangulate.smoothing.gaps import gaps
 from triangulate.trajectories import Status, Trajectories3D
 
 Float = NDArray[np.float64]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
-from triangulate.noise_level import noise_scale
-from triangulate.points import solve_information
-from triangulate.reconstruction import matched, observations
+from triangulate.points.noise_level import noise_scale
+from triangulate.points.reconstruction import matched, observations
+from triangulate.points.solving import solve_information
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]

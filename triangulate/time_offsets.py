@@ -10,8 +10,8 @@ from calibration.arrays import frozen
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
 from triangulate.errors import TriangulationError
-from triangulate.points import solve_information
-from triangulate.reconstruction import matched
+from triangulate.points.reconstruction import matched
+from triangulate.points.solving import solve_information
 from triangulate.trajectories import Trajectories3D
 
 Float = NDArray[np.float64]
@@ -153,7 +153,7 @@ def find_offsets(
     TriangulationError
         If there is too little motion in view of several cameras to tell.
     """
-    from triangulate.smoothing import smooth
+    from triangulate.smoothing.smoother import smooth
 
     rig = matched(rig, tracks.views)
     times = clock(tracks)

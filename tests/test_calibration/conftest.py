@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from calibration import Board
-from calibration.board_pattern import board_image
+from calibration.boards.pattern import board_image
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from calibration import Board
-from calibration.board_print import board_page, save_board
-from calibration.corner_detectors import detect_corners
+from calibration.boards.printing import board_page, save_board
+from calibration.corners.detectors import detect_corners
 
 charuco = Board.charuco(columns=5, rows=7, square=0.03, marker=0.0225, dictionary="4X4_250")
 tags = Board.markers(columns=4, rows=3, marker=0.03, gap=0.01, dictionary="APRILTAG_36h11")

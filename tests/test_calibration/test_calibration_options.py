@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration import Board, CalibrationError, Intrinsics, Recording, calibrate, find_corners
-from calibration.held_out import triangulated
+from calibration.bundle.held_out import triangulated
 from tests.test_calibration.board_scene import aligned_error, observe, true_rig
 
 inside = np.random.default_rng(9).uniform([-0.6, -0.6, 0.5], [0.6, 0.6, 1.3], (60, 3))

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from calibration import calibrate
-from calibration.bundle import residuals
-from calibration.bundle_parameters import Choice, free_unknowns
-from calibration.bundle_problem import Corners
+from calibration.bundle.adjustment import residuals
+from calibration.bundle.covariance import point_error, uncertainty
+from calibration.bundle.parameters import Choice, free_unknowns
+from calibration.bundle.problem import Corners
+from calibration.bundle.staging import LOSS, settle, staged
 from calibration.calibrator import first_unknowns
-from calibration.covariance import point_error, uncertainty
-from calibration.staging import LOSS, settle, staged
 from tests.test_calibration.board_scene import aligned_error, board, mouse_corners, observe, true_rig
 
 inside = np.random.default_rng(9).uniform([-0.6, -0.6, 0.5], [0.6, 0.6, 1.3], (60, 3))
@@ -58,7 +58,7 @@ def test_held_out_millimetres_of_the_real_rig(mouse):
 
 def test_frames_outside_the_covered_part_are_still_measured_to_a_tenth_of_a_millimetre(mouse):
     rig, _ = calibrate(mouse.select(slice(0, 10)), validate=False)
-    from calibration.held_out import triangulated
+    from calibration.bundle.held_out import triangulated
 
     one, other = np.triu_indices(70, 1)
     nominal = mouse.board.corners

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from calibration import Board
-from calibration.corner_detectors import detect_corners
-from calibration.frame_sources import images_in, read_image
+from calibration.corners.detectors import detect_corners
+from calibration.recordings.frame_sources import images_in, read_image
 
 charuco = Board.charuco(columns=8, rows=6, square=0.03, marker=0.0225, dictionary="4X4_250")
 legacy = Board.charuco(columns=8, rows=6, square=0.03, marker=0.0225, dictionary="4X4_250", legacy=True)

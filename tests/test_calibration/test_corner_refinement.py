@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from calibration import Board
-from calibration.board_pattern import charuco_board
-from calibration.corner_detectors import detect_corners
-from calibration.corner_refinement import refine_corners
+from calibration.boards.pattern import charuco_board
+from calibration.corners.detectors import detect_corners
+from calibration.corners.refinement import refine_corners
 
 charuco = Board.charuco(columns=8, rows=6, square=0.03, marker=0.0225, dictionary="4X4_250")
 chessboard = Board.chessboard(columns=9, rows=7, square=0.03)

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration import Board, CalibrationError, Recording, corners, find_corners
+from calibration import Board, CalibrationError, Recording, find_corners
+from calibration.corners import finding as corners
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import Camera, Intrinsics, Rig
-from calibration.drift import check_drift, pair_errors
-from calibration.points import refine_cameras
+from calibration.points.drift import check_drift, pair_errors
+from calibration.points.refining import refine_cameras
 
 lens = Intrinsics.from_focal((1280, 1024), 1000.0, [-0.2, 0.05, 1e-3, -1e-3, 0.01])
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationError
-from calibration.frame_times import read_times
-from calibration.synchrony import match_numbers, match_times
+from calibration.recordings.frame_times import read_times
+from calibration.recordings.synchrony import match_numbers, match_times
 
 
 def test_a_csv_names_its_cameras_by_number(tmp_path):

@@ -5,9 +5,9 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import CalibrationError, Camera, Intrinsics, Rig
-from calibration.points import refine_cameras
-from calibration.points_kernels import PER_VIEW, linearise
-from calibration.points_problem import Views
+from calibration.points.kernels import PER_VIEW, linearise
+from calibration.points.problem import Views
+from calibration.points.refining import refine_cameras
 
 views = 5
 
@@ -64,7 +64,7 @@ def shaken(rig, degrees=3.0, metres=0.08, seed=0, only=None):
 
 def shape_error(rig):
     """Largest error of a centre, m, after the best similarity."""
-    from calibration.similarity import fit_similarity
+    from calibration.world.similarity import fit_similarity
 
     factor, moved = fit_similarity(rig.centers, truth.centers)
     return np.abs(moved.apply(factor * rig.centers) - truth.centers).max()

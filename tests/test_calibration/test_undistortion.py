@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration import projection
-from calibration.undistortion import undistort
+from calibration.lenses import projection
+from calibration.lenses.undistortion import undistort
 
 K = np.array([[1100.0, 0, 640], [0, 1102, 512], [0, 0, 1]])
 LENSES = {

@@ -7,11 +7,11 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import CalibrationError, Intrinsics
-from calibration.moving_point import Track
-from calibration.similarity import fit_similarity
-from calibration.time_offsets import pair_offset
-from calibration.track_alignment import placed_on_track
-from calibration.unsynchronised import calibrate_moving_point
+from calibration.points.moving_point import Track
+from calibration.points.time_offsets import pair_offset
+from calibration.points.track_alignment import placed_on_track
+from calibration.points.unsynchronised import calibrate_moving_point
+from calibration.world.similarity import fit_similarity
 
 lens = Intrinsics.from_focal((1920, 1080), 1500.0, [-0.1, 0.05, 0, 0, 0])
 truth = {

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from calibration import Board, BoardObservations, CalibrationError, Camera, Intrinsics, Rig, ShapeError, world
-from calibration.similarity import fit_similarity, fit_similarity_robustly
+from calibration import Board, BoardObservations, CalibrationError, Camera, Intrinsics, Rig, ShapeError
+from calibration.world import placement as world
+from calibration.world.similarity import fit_similarity, fit_similarity_robustly
 
 rng = np.random.default_rng(3)
 somewhere = RigidTransform.from_components([0.3, -2.0, 1.5], Rotation.from_rotvec([1.0, -0.7, 0.4]))

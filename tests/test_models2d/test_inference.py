@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.recording import Recording
+from calibration.recordings.recording import Recording
 from models2d.ensemble import Ensemble
 from models2d.inference import detect
 from models2d.pose_model import Found

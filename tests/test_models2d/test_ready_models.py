@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from calibration.recording import Recording
+from calibration.recordings.recording import Recording
 from models2d.bottom_up import BottomUp, local_maxima
 from models2d.errors import ModelError
 from models2d.heatmaps import gaussian_targets

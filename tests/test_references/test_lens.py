@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration import Intrinsics, compiled, projection
+from calibration import Intrinsics
+from calibration.lenses import compiled, projection
 
 K = np.array([[800.0, 0, 320], [0, 810, 240], [0, 0, 1]])
 lenses = {

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from models2d import read_detections, write_detections
 from triangulate.cli import app
-from triangulate.synthetic import write_video
+from triangulate.synthetic.scene import write_video
 
 BOARD = """
 [calibration.board]

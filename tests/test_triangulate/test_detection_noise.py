@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from tests.rigs import ring
-from triangulate import smoothing
-from triangulate.bone_lengths import measure_bones, mirrored_mean
-from triangulate.detection_noise import find_noise
-from triangulate.motion_strength import choose_roughness
-from triangulate.smoothing_input import Pixels
+from triangulate.smoothing import smoother as smoothing
+from triangulate.smoothing.bone_lengths import measure_bones, mirrored_mean
+from triangulate.smoothing.detection_noise import find_noise
+from triangulate.smoothing.inputs import Pixels
+from triangulate.smoothing.motion_strength import choose_roughness
 
 
 def scene(noise, frames=300, seed=0):

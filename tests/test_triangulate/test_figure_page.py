@@ -6,8 +6,8 @@ import pytest
 import triangulate
 from tests.browser import opened_page
 from triangulate import Status, Trajectories3D
-from triangulate.synthetic import FIGURE_FPS, demo_rig, demo_scene
-from triangulate.synthetic_figure import figure_skeleton
+from triangulate.synthetic.body import figure_skeleton
+from triangulate.synthetic.scene import FIGURE_FPS, demo_rig, demo_scene
 
 
 def true_trajectories(frames):

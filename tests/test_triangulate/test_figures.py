@@ -6,8 +6,8 @@ import pytest
 import triangulate
 from models2d import Skeleton
 from tests.test_triangulate.trajectory_samples import sample
-from triangulate.figure_traces import bone_sides, keypoint_sides
-from triangulate.synthetic import demo_rig
+from triangulate.reporting.traces import bone_sides, keypoint_sides
+from triangulate.synthetic.scene import demo_rig
 
 
 def points_of(traces):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from triangulate.freshness import PIECE, digest_of, record_of, save_record, stale
+from triangulate.projects.freshness import PIECE, digest_of, record_of, save_record, stale
 
 
 @pytest.fixture

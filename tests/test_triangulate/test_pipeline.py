@@ -16,12 +16,13 @@ from models2d import read_detections
 from tests.browser import opened_page
 from tests.demo_project import FIGURE_FRAMES
 from tests.test_triangulate.strict_trc import read_trc
-from triangulate import ProjectError, demo, pipeline
-from triangulate.checks import check_project
+from triangulate import ProjectError, demo
 from triangulate.export.formats import read
-from triangulate.image_bounds import inside_images
-from triangulate.project import load_project
-from triangulate.report_numbers import gaps
+from triangulate.points.image_bounds import inside_images
+from triangulate.projects import pipeline
+from triangulate.projects.checks import check_project
+from triangulate.projects.project import load_project
+from triangulate.reporting.numbers import gaps
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_nothing_is_half_written_when_a_stage_fails(copied, monkeypatch):
     def full(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr("triangulate.pipeline.write", full)
+    monkeypatch.setattr("triangulate.projects.pipeline.write", full)
     with pytest.raises(OSError, match="disk full"):
         pipeline.reconstruct_trial(copied, copied.trials[0])
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

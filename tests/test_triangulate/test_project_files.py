@@ -3,7 +3,7 @@
 import pytest
 
 from triangulate import ProjectError
-from triangulate.project import load_project
+from triangulate.projects.project import load_project
 
 GOOD = """\
 cameras = ["left", "right"]

@@ -4,8 +4,8 @@ import pytest
 
 from calibration import Board
 from triangulate import ProjectError
-from triangulate.project import load_project
-from triangulate.project_start import find_recordings, write_project
+from triangulate.projects.project import load_project
+from triangulate.projects.start import find_recordings, write_project
 
 
 def touch(folder, *names):

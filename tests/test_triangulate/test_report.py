@@ -8,10 +8,10 @@ import pytest
 from models2d import Tracks2D
 from tests.test_triangulate.test_figure_page import true_trajectories
 from triangulate import Status
-from triangulate.report import write_report
-from triangulate.report_numbers import bone_quality, speeds, view_quality
-from triangulate.report_verdicts import verdicts
-from triangulate.synthetic import demo_rig
+from triangulate.reporting.numbers import bone_quality, speeds, view_quality
+from triangulate.reporting.report import write_report
+from triangulate.reporting.verdicts import verdicts
+from triangulate.synthetic.scene import demo_rig
 
 
 @pytest.fixture

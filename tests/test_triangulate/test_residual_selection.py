@@ -5,7 +5,7 @@ import numpy as np
 from calibration import Rig
 from models2d import Skeleton, Tracks2D, read_detections
 from models2d.selection import pick_highest
-from triangulate.residual_selection import contradiction
+from triangulate.points.residual_selection import contradiction
 
 
 def test_a_label_moved_in_one_view_is_found(recordings):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from calibration import Camera, Intrinsics, Rig
-from triangulate.residuals import bone, project, robust
-from triangulate.smoothing import pack
+from triangulate.smoothing.residuals import bone, project, robust
+from triangulate.smoothing.smoother import pack
 
 
 def camera(model):

@@ -7,7 +7,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from calibration import Camera, Intrinsics, Rig
 from models2d import Skeleton, Tracks2D
 from triangulate import Status
-from triangulate.smoothing import smooth
+from triangulate.smoothing.smoother import smooth
 
 
 def ring(count=5, radius=3.0):
@@ -113,7 +113,7 @@ def test_windows_leave_no_seam(monkeypatch):
     rig, truth = ring(), swinging(400)
     tracks = watched(truth, rig)
     whole, _ = smooth(tracks, rig)
-    monkeypatch.setattr("triangulate.smoothing.WINDOW_BYTES", 1.0)
+    monkeypatch.setattr("triangulate.smoothing.smoother.WINDOW_BYTES", 1.0)
     pieces, _ = smooth(tracks, rig)
     sd = np.sqrt(np.trace(whole.covariance, axis1=-2, axis2=-1))
     assert (np.linalg.norm(whole.xyz - pieces.xyz, axis=-1) < 0.05 * sd).all()

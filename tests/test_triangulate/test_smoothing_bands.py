@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from triangulate import smoothing_bands
-from triangulate.splines import penalty
+from triangulate.smoothing import bands
+from triangulate.smoothing.splines import penalty
 
 
 def motion_band(rows, n, rng, roughness=100.0):
@@ -36,10 +36,10 @@ def test_solution_determinant_and_inverse_are_those_of_the_dense_matrix(rows, n)
     full = dense(band)
     right = rng.normal(size=(rows, n))
     solution = right.copy()
-    assert smoothing_bands.factor(band) == pytest.approx(np.linalg.slogdet(full)[1], rel=1e-12)
-    smoothing_bands.solve(band, solution)
+    assert bands.factor(band) == pytest.approx(np.linalg.slogdet(full)[1], rel=1e-12)
+    bands.solve(band, solution)
     assert np.allclose(full @ solution.ravel(), right.ravel(), atol=1e-8)
-    smoothing_bands.invert(band)
+    bands.invert(band)
     inverse = np.linalg.inv(full).reshape(rows, n, rows, n)
     for k in range(rows):
         for d in range(min(4, rows - k)):
@@ -50,12 +50,12 @@ def test_the_inverse_stays_exact_over_many_rows():
     """Without care for symmetry, rounding errors grow sixfold per row."""
     band = motion_band(400, 3, np.random.default_rng(0))
     full = dense(band)
-    smoothing_bands.factor(band)
-    smoothing_bands.invert(band)
+    bands.factor(band)
+    bands.invert(band)
     assert np.allclose(band[0, 0], np.linalg.inv(full)[:3, :3], rtol=1e-7)
 
 
 def test_a_matrix_that_is_not_positive_definite_is_told_by_nan():
     band = motion_band(5, 3, np.random.default_rng(0))
     band[2, 0] -= 1e6 * np.eye(3)
-    assert np.isnan(smoothing_bands.factor(band))
+    assert np.isnan(bands.factor(band))

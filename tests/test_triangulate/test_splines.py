@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import BSpline
 
-from triangulate.splines import basis, control_points, penalty
+from triangulate.smoothing.splines import basis, control_points, penalty
 
 
 def scipy_spline(control):

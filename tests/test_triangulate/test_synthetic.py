@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from triangulate import synthetic, synthetic_rendering
-from triangulate.synthetic_figure import (
+from triangulate.synthetic import rendering
+from triangulate.synthetic import scene as synthetic
+from triangulate.synthetic.body import (
     ANGLES,
     figure_limbs,
     figure_skeleton,
@@ -48,7 +49,7 @@ def test_limbs_are_drawn_where_their_keypoints_project():
     black = np.zeros((*camera.intrinsics.size[::-1], 3), dtype=np.float32)
     head = figure_skeleton().index("head")
     only_head = type(limbs)(ends=limbs.ends[4:5], radius=limbs.radius[4:5], colour=np.full((1, 3), 255.0))
-    image = synthetic_rendering.draw_figure(black, camera, scene.xyz[0], np.array([0.0, 0.0, 1.0]), only_head)
+    image = rendering.draw_figure(black, camera, scene.xyz[0], np.array([0.0, 0.0, 1.0]), only_head)
     rows, columns = np.nonzero(image[..., 0] > 0)
     truth = camera.project(scene.xyz[0, head])
     np.testing.assert_allclose([columns.mean(), rows.mean()], truth, atol=0.3)
@@ -58,22 +59,22 @@ def test_the_nearer_limb_hides_the_other():
     camera = synthetic.demo_rig().cameras[0]
     center, target = camera.center, np.array([0.0, 0.0, 0.7])
     xyz = np.stack([center + s * (target - center) for s in (0.8, 1.0)])
-    limbs = synthetic_rendering.Limbs(
+    limbs = rendering.Limbs(
         ends=np.array([[0, 0], [1, 1]]),
         radius=np.full((2, 2), 0.05),
         colour=np.array([[255.0, 0, 0], [0, 0, 255.0]]),
     )
     black = np.zeros((600, 800, 3), dtype=np.float32)
-    drawn = synthetic_rendering.draw_figure(black, camera, xyz, np.array([0.0, 0.0, 1.0]), limbs)
+    drawn = rendering.draw_figure(black, camera, xyz, np.array([0.0, 0.0, 1.0]), limbs)
     column, row = np.rint(camera.project(target)).astype(int)
     assert drawn[row, column, 0] > 50
     assert drawn[..., 2].max() < drawn[..., 0].max() / 2
 
 
 def test_training_views_are_repeatable_and_labelled_inside_mostly():
-    first = [next(synthetic_rendering.training_views(5, (320, 240))) for _ in range(2)]
+    first = [next(rendering.training_views(5, (320, 240))) for _ in range(2)]
     np.testing.assert_array_equal(first[0][0], first[1][0])
-    stream = synthetic_rendering.training_views(6, (320, 240))
+    stream = rendering.training_views(6, (320, 240))
     xy = np.stack([next(stream)[1] for _ in range(40)])
     inside = ((xy > 0) & (xy < [320, 240])).all(axis=-1).mean()
     assert 0.8 < inside <= 1.0

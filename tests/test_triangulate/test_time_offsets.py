@@ -8,7 +8,7 @@ import pytest
 from models2d import Skeleton, Tracks2D
 from tests.rigs import ring
 from triangulate import TriangulationError
-from triangulate.smoothing import smooth
+from triangulate.smoothing.smoother import smooth
 from triangulate.time_offsets import find_offsets, retimed, synchronised
 
 FPS = 60.0

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.rig import Rig
-from triangulate.association_rays import Rays, closest
+from triangulate.association.rays import Rays, closest
 
 Float = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.atomic import replacing
-from calibration.recording import Recording
+from calibration.recordings.recording import Recording
 from calibration.rig import Rig
 from models2d.label_files.choosing import read_labels, write_labels
 from models2d.label_files.coco import image_size

@@ -1,0 +1,1 @@
+"""The joint refinement of cameras and board, and how certain it is."""

@@ -1,0 +1,154 @@
+"""The stages of a joint refinement: each frees more unknowns and starts from the one before."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.bundle.adjustment import Solution, noise, refine, residuals
+from calibration.bundle.board_motion import usual_interval, with_motion
+from calibration.bundle.parameters import FAMILY, Choice, board_basis, free_unknowns
+from calibration.bundle.problem import MODELS, Corners, Unknowns
+from calibration.lenses.conversion import to_family
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+LOSS = 3.0
+"""Scale of Cauchy's loss in multiples of the noise: 97% of least squares' efficiency on clean data."""
+
+REJECTED_BEYOND = 8.0
+"""A corner this many noise widths off has lost nearly all its weight and counts as rejected."""
+
+MOTION_ROUNDS = 6
+
+ANGLE = MODELS.index("angle")
+
+
+def staged(
+    corners: Corners,
+    unknowns: Unknowns,
+    choice: Choice,
+    sizes: Int,
+    nominal: Float,
+    *,
+    instant: Float | None = None,
+    stamp: Float | None = None,
+) -> Solution:
+    """Free the places, then the focal lengths and radial terms, then all that the choice frees.
+
+    Parameters
+    ----------
+    corners : Corners
+    unknowns : Unknowns
+        Lenses as angle polynomials, unless they are known.
+    choice : Choice
+    sizes : (views, 2) int, px
+    nominal : (corners, 3) float, m, board
+    instant, stamp : (frames,), (frames, views) float, s
+        From `board_motion.instants`; needed for time offsets.
+
+    Returns
+    -------
+    solution : Solution
+    """
+    unknowns = sharing(unknowns, choice)
+    for stage in ("none", "radial"):
+        stages = tuple("none" if final == "none" else stage for final in choice.stages)
+        now = replace(choice, stages=stages, shape="rigid", time=False)
+        unknowns = settle(corners, unknowns, now, sizes, nominal, rounds=3, tolerance=1e-3).unknowns
+    unknowns = prepared(unknowns, choice, sizes, nominal)
+    if not choice.time:
+        return settle(corners, unknowns, choice, sizes, nominal)
+    if instant is None or stamp is None:
+        raise ValueError("time offsets need the instants of the frames")
+    return settle_moving(corners, unknowns, choice, sizes, nominal, instant=instant, stamp=stamp)
+
+
+def sharing(unknowns: Unknowns, choice: Choice) -> Unknowns:
+    """Give views that share a lens the one of middle focal length to start from."""
+    lens = unknowns.lens.copy()
+    for owner in set(choice.lens_of):
+        group = [v for v, mine in enumerate(choice.lens_of) if mine == owner and choice.stages[v] != "none"]
+        if group:
+            lens[group] = lens[sorted(group, key=lambda v: float(lens[v, 0]))[len(group) // 2]]
+    return replace(unknowns, lens=lens)
+
+
+def settle_moving(
+    corners: Corners,
+    unknowns: Unknowns,
+    choice: Choice,
+    sizes: Int,
+    nominal: Float,
+    *,
+    instant: Float,
+    stamp: Float,
+) -> Solution:
+    """Settle with time offsets: the board's motion follows from its poses, and they from its motion."""
+    for _ in range(MOTION_ROUNDS):
+        unknowns = with_motion(unknowns, instant, stamp)
+        solution = settle(corners, unknowns, choice, sizes, nominal)
+        moved = np.abs(solution.unknowns.late - unknowns.late).max()
+        unknowns = solution.unknowns
+        if moved < 1e-3 * usual_interval(instant):
+            break
+    return solution
+
+
+def prepared(unknowns: Unknowns, choice: Choice, sizes: Int, nominal: Float) -> Unknowns:
+    """Write every lens in the family of its final stage and the board in the shape it may have."""
+    lens, model = unknowns.lens.copy(), unknowns.model.copy()
+    for view, stage in enumerate(choice.stages):
+        if stage != "none" and model[view] != FAMILY[stage]:
+            size = (int(sizes[view][0]), int(sizes[view][1]))
+            lens[view] = to_family(lens[view], size, int(model[view]), FAMILY[stage])
+            model[view] = FAMILY[stage]
+    offset = (unknowns.board - nominal).ravel()
+    basis = board_basis(nominal, choice.shape)
+    if basis.shape[1] < len(offset):
+        offset = basis @ np.linalg.lstsq(basis, offset, rcond=None)[0]
+    return replace(unknowns, lens=lens, model=model, board=nominal + offset.reshape(-1, 3))
+
+
+def settle(
+    corners: Corners,
+    unknowns: Unknowns,
+    choice: Choice,
+    sizes: Int,
+    nominal: Float,
+    *,
+    rounds: int = 12,
+    tolerance: float = 1e-6,
+) -> Solution:
+    """Alternate refinement and noise estimate until the noise stands still.
+
+    Parameters
+    ----------
+    corners : Corners
+    unknowns : Unknowns
+    choice : Choice
+    sizes : (views, 2) int, px
+    nominal : (corners, 3) float, m, board
+    rounds : int
+    tolerance : float
+        Of each refinement.
+
+    Returns
+    -------
+    solution : Solution
+    """
+    views = len(unknowns.lens)
+    sigma = noise(corners, residuals(corners, unknowns), views)
+    before, iterations = 0.0, 0
+    for count in range(rounds):
+        free = free_unknowns(choice, unknowns, sizes, nominal)
+        solution = refine(corners, unknowns, free, sigma, loss=LOSS, tolerance=tolerance)
+        before = before if count else solution.cost_before
+        iterations += solution.iterations
+        unknowns = solution.unknowns
+        found = noise(corners, residuals(corners, unknowns), views)
+        if np.abs(found / sigma - 1).max() < 0.01:
+            break
+        sigma = found
+    return replace(solution, cost_before=before, iterations=iterations)

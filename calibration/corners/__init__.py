@@ -1,0 +1,1 @@
+"""From images to the corners of the board."""

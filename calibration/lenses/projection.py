@@ -1,0 +1,223 @@
+"""Lens models as plain arithmetic on normalised image coordinates, and the array functions built on them.
+
+`distort_pinhole` and `distort_fisheye` use nothing but arithmetic that means the same for a float and for an
+array, so the very same source serves numpy here and is compiled by numba in `calibration.lenses.compiled`.
+
+Sources: OpenCV "Camera Calibration and 3D Reconstruction" (rational, tangential and thin-prism model);
+Kannala & Brandt 2006, "A generic camera model", eq. 6 with OpenCV's naming (fisheye).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Float = NDArray[np.float64]
+
+COEFFICIENTS = {"pinhole": (0, 4, 5, 8, 12), "fisheye": (4,)}
+"""Allowed numbers of distortion coefficients per lens model."""
+
+KERNEL_COEFFICIENTS = 12
+"""Every kernel takes this many coefficients; shorter lists are filled with zeros, which changes nothing."""
+
+
+def distort_pinhole(x: Any, y: Any, k: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
+    """Distort normalised coordinates, with the 2x2 Jacobian.
+
+    Parameters
+    ----------
+    x, y : (...) float, normalised, cam
+        x = X/Z, y = Y/Z.
+    k : (12,) float
+        k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4.
+
+    Returns
+    -------
+    u, v, u_x, u_y, v_x, v_y : (...) float
+        Distorted coordinates and their partial derivatives.
+    """
+    r2 = x * x + y * y
+    top = 1.0 + r2 * (k[0] + r2 * (k[1] + r2 * k[4]))
+    bottom = 1.0 / (1.0 + r2 * (k[5] + r2 * (k[6] + r2 * k[7])))
+    radial = top * bottom
+    # d radial / d r2
+    slope = (
+        k[0] + r2 * (2.0 * k[1] + r2 * 3.0 * k[4]) - radial * (k[5] + r2 * (2.0 * k[6] + r2 * 3.0 * k[7]))
+    ) * bottom
+    prism_u = 2.0 * (k[8] + 2.0 * k[9] * r2)
+    prism_v = 2.0 * (k[10] + 2.0 * k[11] * r2)
+    u = x * radial + 2.0 * k[2] * x * y + k[3] * (r2 + 2.0 * x * x) + r2 * (k[8] + k[9] * r2)
+    v = y * radial + k[2] * (r2 + 2.0 * y * y) + 2.0 * k[3] * x * y + r2 * (k[10] + k[11] * r2)
+    shear = 2.0 * x * y * slope + 2.0 * k[2] * x + 2.0 * k[3] * y
+    u_x = radial + 2.0 * x * x * slope + 2.0 * k[2] * y + 6.0 * k[3] * x + prism_u * x
+    v_y = radial + 2.0 * y * y * slope + 6.0 * k[2] * y + 2.0 * k[3] * x + prism_v * y
+    return u, v, u_x, shear + prism_u * y, shear + prism_v * x, v_y
+
+
+def distort_fisheye(x: Any, y: Any, k: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
+    """Distort normalised coordinates by a polynomial in the angle to the axis, with the 2x2 Jacobian.
+
+    Parameters
+    ----------
+    x, y : (...) float, normalised, cam
+    k : (12,) float
+        k1 k2 k3 k4, the rest is ignored.
+
+    Returns
+    -------
+    u, v, u_x, u_y, v_x, v_y : (...) float
+    """
+    r2 = x * x + y * y + 1e-20  # the offset keeps the axis itself free of 0/0; its effect is below 1e-20
+    r = np.sqrt(r2)
+    theta = np.arctan(r)
+    t2 = theta * theta
+    bent = theta * (1.0 + t2 * (k[0] + t2 * (k[1] + t2 * (k[2] + t2 * k[3]))))
+    bent_theta = 1.0 + t2 * (3.0 * k[0] + t2 * (5.0 * k[1] + t2 * (7.0 * k[2] + t2 * 9.0 * k[3])))
+    radial = bent / r
+    bend = (bent_theta / (1.0 + r2) - radial) / r2
+    shear = x * y * bend
+    return x * radial, y * radial, radial + x * x * bend, shear, shear, radial + y * y * bend
+
+
+DISTORT: dict[str, Callable[..., tuple[Any, Any, Any, Any, Any, Any]]] = {
+    "pinhole": distort_pinhole,
+    "fisheye": distort_fisheye,
+}
+
+
+def fill_coefficients(distortion: ArrayLike) -> Float:
+    """Fill a list of distortion coefficients with zeros to the length that kernels take.
+
+    Parameters
+    ----------
+    distortion : (n,) float
+        At most 12 coefficients in OpenCV's order.
+
+    Returns
+    -------
+    k : (12,) float
+    """
+    given = np.asarray(distortion, dtype=np.float64)
+    return np.concatenate([given, np.zeros(KERNEL_COEFFICIENTS - len(given))])
+
+
+def project(xyz: ArrayLike, K: ArrayLike, distortion: ArrayLike, model: str = "pinhole") -> Float:
+    """Project points given in the camera's own coordinates.
+
+    Parameters
+    ----------
+    xyz : (..., 3) float, m, cam
+    K : (3, 3) float, px
+    distortion : (n,) float
+    model : "pinhole" or "fisheye"
+
+    Returns
+    -------
+    xy : (..., 2) float, px
+        NaN for points that are not in front of the camera (Z <= 0).
+
+    Examples
+    --------
+    >>> project([[0.0, 0.0, 2.0], [0.0, 0.0, -2.0]], np.diag([800.0, 800.0, 1.0]), [])
+    array([[ 0.,  0.],
+           [nan, nan]])
+    """
+    points = np.asarray(xyz, dtype=np.float64)
+    depth = np.where(points[..., 2] > 0, points[..., 2], np.nan)
+    k = fill_coefficients(distortion)
+    u, v, *_ = DISTORT[model](points[..., 0] / depth, points[..., 1] / depth, k)
+    return to_pixels(np.stack([u, v], axis=-1), K)
+
+
+def to_pixels(uv: ArrayLike, K: ArrayLike) -> Float:
+    """Map distorted normalised coordinates to pixels: (u, v, 1) -> K (u, v, 1).
+
+    Parameters
+    ----------
+    uv : (..., 2) float, normalised, cam
+    K : (3, 3) float, px
+
+    Returns
+    -------
+    xy : (..., 2) float, px
+    """
+    uv, K = np.asarray(uv, dtype=np.float64), np.asarray(K, dtype=np.float64)
+    return uv @ K[:2, :2].T + K[:2, 2]
+
+
+def from_pixels(xy: ArrayLike, K: ArrayLike) -> Float:
+    """Invert `to_pixels`.
+
+    Parameters
+    ----------
+    xy : (..., 2) float, px
+    K : (3, 3) float, px
+
+    Returns
+    -------
+    uv : (..., 2) float, normalised, cam
+    """
+    xy, K = np.asarray(xy, dtype=np.float64), np.asarray(K, dtype=np.float64)
+    return (xy - K[:2, 2]) @ np.linalg.inv(K[:2, :2]).T
+
+
+def undistort(xy: ArrayLike, K: ArrayLike, distortion: ArrayLike, model: str = "pinhole") -> Float:
+    """Find the undistorted normalised coordinates of pixels, exactly.
+
+    Newton's method on the lens model with its analytic Jacobian; converges to rounding error where the lens
+    is invertible.
+
+    Parameters
+    ----------
+    xy : (..., 2) float, px
+    K : (3, 3) float, px
+    distortion : (n,) float
+    model : "pinhole" or "fisheye"
+
+    Returns
+    -------
+    xy : (..., 2) float, normalised, cam
+        NaN where the lens model has no inverse (beyond the radius where it folds back) or the pixel is NaN.
+
+    Examples
+    --------
+    >>> K = np.array([[800.0, 0, 320], [0, 800.0, 240], [0, 0, 1]])
+    >>> lens = [-0.3, 0.1, 0.001, 0.0, 0.0]
+    >>> np.round(undistort(project([0.1, 0.2, 1.0], K, lens), K, lens), 12)
+    array([0.1, 0.2])
+    """
+    k = fill_coefficients(distortion)
+    target = from_pixels(xy, K)
+    if not k.any() and model == "pinhole":
+        return target
+    guess = _fisheye_start(target, k) if model == "fisheye" else target
+    x, y = guess[..., 0].copy(), guess[..., 1].copy()
+    with np.errstate(all="ignore"):  # a point without an inverse may run off; it is turned into NaN below
+        for _ in range(30):
+            u, v, u_x, u_y, v_x, v_y = DISTORT[model](x, y, k)
+            du, dv = target[..., 0] - u, target[..., 1] - v
+            det = u_x * v_y - u_y * v_x
+            x += (v_y * du - u_y * dv) / det
+            y += (u_x * dv - v_x * du) / det
+            if not np.any(du * du + dv * dv > 1e-30):
+                break
+        u, v, u_x, u_y, v_x, v_y = DISTORT[model](x, y, k)
+        miss = np.hypot(target[..., 0] - u, target[..., 1] - v)
+        # Past the fold the map turns points over (det < 0) or round (trace < 0).
+        unfolded = (u_x * v_y - u_y * v_x > 0) & (u_x + v_y > 0)
+        found = unfolded & (miss < 1e-11 * (1 + np.hypot(u, v)))
+    return np.where(found[..., None], np.stack([x, y], axis=-1), np.nan)
+
+
+def _fisheye_start(target: Float, k: Float) -> Float:
+    """Solve the one-dimensional angle polynomial first: tan() makes the plain start diverge when wide."""
+    bent = np.hypot(target[..., 0], target[..., 1])
+    theta = np.minimum(bent, 1.5)
+    for _ in range(10):
+        t2 = theta * theta
+        value = theta * (1 + t2 * (k[0] + t2 * (k[1] + t2 * (k[2] + t2 * k[3]))))
+        slope = 1 + t2 * (3 * k[0] + t2 * (5 * k[1] + t2 * (7 * k[2] + t2 * 9 * k[3])))
+        theta = np.clip(theta - (value - bent) / np.where(slope == 0, 1, slope), 0, 1.56)
+    scale = np.where(bent > 1e-8, np.tan(theta) / np.maximum(bent, 1e-8), 1.0)
+    return target * scale[..., None]

@@ -1,0 +1,1 @@
+"""Calibration without a board: from a moving point, or from the subject's own keypoints."""

@@ -1,0 +1,164 @@
+"""Has a camera moved since the calibration? Points of any kind tell, and which one it was."""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibration.arrays import frozen
+from calibration.points.problem import Observations
+from calibration.points.refining import FEWEST, PointsReport, refine_cameras
+from calibration.rig import Rig
+from calibration.start.two_views import epipolar_error
+
+Float = NDArray[np.float64]
+
+PER_PAIR = 300
+"""Points of every pair of cameras that are looked at."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class DriftReport:
+    """Which cameras no longer fit the others, and what would mend it.
+
+    Attributes
+    ----------
+    names : tuple of str
+    moved : tuple of str
+        Cameras that contradict the largest group of cameras which agree; empty where all agree.
+    certain : bool
+        False where another group would explain the points as well, as with two cameras.
+    pair_px : (views, views) float, px
+        Median distance from the epipolar lines of the old calibration; NaN for pairs that share too few
+        points.
+    limit_px : float, px
+        Distance up to which a pair agrees: what the noise explains, and the tolerance.
+    shift : (views,) float, m
+        How far the moved cameras' centres are from where they were; 0 for the others.
+    turn : (views,) float, deg
+        How far they have turned.
+    mended : Rig
+        The rig with the moved cameras refined, the others as they were.
+    points : PointsReport or None
+        Of that refinement; None where all agree.
+    """
+
+    names: tuple[str, ...]
+    moved: tuple[str, ...]
+    certain: bool
+    pair_px: Float
+    limit_px: float
+    shift: Float
+    turn: Float
+    mended: Rig
+    points: PointsReport | None
+
+    def __str__(self) -> str:
+        """Verdict in words."""
+        if not self.moved:
+            return f"all cameras agree: epipolar distances are below {self.limit_px:.2f} px in every pair"
+        rows = [] if self.certain else ["something has moved, but another camera may be the one:"]
+        for name in self.moved:
+            view = self.names.index(name)
+            rows.append(
+                f"{name} has moved by {1e3 * self.shift[view]:.1f} mm and {self.turn[view]:.2f} degrees: its "
+                f"points are {np.nanmax(self.pair_px[view]):.1f} px off the other cameras' epipolar lines "
+                f"(agreement ends at {self.limit_px:.2f} px); refine it, or calibrate again"
+            )
+        return "\n".join(rows)
+
+
+def check_drift(rig: Rig, xy: ArrayLike, *, tolerance_px: float = 1.0) -> DriftReport:
+    """Check an old calibration against new points, and refine the cameras that moved.
+
+    Parameters
+    ----------
+    rig : Rig
+        The old calibration.
+    xy : (..., views, 2) float, px
+        Points seen now, as the subject's keypoints, in the order of the rig's cameras; NaN where not seen.
+    tolerance_px : float, px
+        What the old calibration may be off without anything having moved.
+
+    Returns
+    -------
+    report : DriftReport
+
+    Raises
+    ------
+    CalibrationError
+        If the cameras share too few points, with the counts.
+    """
+    points = frozen(xy, ("...", len(rig), 2), "xy").reshape(-1, len(rig), 2)
+    points = points[Observations.of(points, rig).spread_out(PER_PAIR)]
+    _, free = refine_cameras(rig, points)
+    limit = 0.6745 * free.sigma + tolerance_px  # the median of a normal error, and what is tolerated
+    pair_px = pair_errors(rig, points)
+    bad = np.nan_to_num(pair_px) > limit
+    moved = _outsiders(bad, pair_px)
+    certain = len(rig) - len(moved) > max(len(moved), 1)
+    names = tuple(rig.names[view] for view in moved)
+    mended, report = (rig, None) if not names else refine_cameras(rig, points, cameras=names)
+    turn = [
+        np.degrees((new.cam_from_world.rotation * old.cam_from_world.rotation.inv()).magnitude())
+        for new, old in zip(mended.cameras, rig.cameras, strict=True)
+    ]
+    return DriftReport(
+        names=rig.names,
+        moved=names,
+        certain=certain or not names,
+        pair_px=pair_px,
+        limit_px=float(limit),
+        shift=np.linalg.norm(mended.centers - rig.centers, axis=1),
+        turn=np.where(np.isin(rig.names, names), turn, 0.0),
+        mended=mended,
+        points=report,
+    )
+
+
+def pair_errors(rig: Rig, xy: ArrayLike) -> Float:
+    """How far points are from the epipolar lines of every pair of cameras, without triangulating anything.
+
+    Parameters
+    ----------
+    rig : Rig
+    xy : (points, views, 2) float, px
+
+    Returns
+    -------
+    error : (views, views) float, px
+        Medians of Sampson's distance; NaN on the diagonal and for pairs that share fewer than 20 points.
+    """
+    uv = rig.undistort(xy)
+    error = np.full((len(rig), len(rig)), np.nan)
+    for a, b in combinations(range(len(rig)), 2):
+        both = np.isfinite(uv[:, [a, b], 0]).all(axis=1)
+        if both.sum() < FEWEST:
+            continue
+        one, two = rig.cameras[a], rig.cameras[b]
+        b_from_a = two.cam_from_world * one.cam_from_world.inv()
+        E = _cross(b_from_a.translation) @ b_from_a.rotation.as_matrix()
+        focal = np.sqrt(one.intrinsics.K[0, 0] * two.intrinsics.K[0, 0])
+        error[a, b] = error[b, a] = focal * np.median(epipolar_error(E, uv[both, a], uv[both, b]))
+    return error
+
+
+def _outsiders(bad: NDArray[np.bool_], pair_px: Float) -> list[int]:
+    """Take out the camera that contradicts most others, again and again, until each agrees with most others.
+
+    One pair alone may be wrong because most of its points are; then none of the two has moved.
+    """
+    left = list(range(len(bad)))
+    while True:
+        among = bad[np.ix_(left, left)].sum(axis=1)
+        ties = np.isfinite(pair_px[np.ix_(left, left)]).sum(axis=1)
+        suspect = (among > 0) & (2 * among >= ties)
+        if not suspect.any():
+            return [view for view in range(len(bad)) if view not in left]
+        size = np.nan_to_num(pair_px[np.ix_(left, left)]).sum(axis=1)
+        del left[int(np.lexsort((size, among, suspect))[-1])]
+
+
+def _cross(t: Float) -> Float:
+    return np.array([[0, -t[2], t[1]], [t[2], 0, -t[0]], [-t[1], t[0], 0]])

@@ -1,0 +1,204 @@
+"""Calibrate cameras from points alone, without a rough rig: a waved light, a ball, a wand, a subject."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import RigidTransform
+
+from calibration.arrays import frozen
+from calibration.camera import Camera, Intrinsics
+from calibration.errors import CalibrationError
+from calibration.points.problem import Observations
+from calibration.points.refining import FEWEST, PointsReport, refine_cameras
+from calibration.rig import Rig
+from calibration.start.resection import resected
+from calibration.start.two_views import epipolar_error, essential_matrix, parallax, relative_pose
+from calibration.world.placement import scaled_to_length
+
+Float = NDArray[np.float64]
+
+START_PX = 3.0
+"""Distance from the epipolar line up to which a point supports a first pose."""
+
+PER_PAIR = 150
+"""Points of every pair of cameras with which the rig is grown; the last adjustment has them all."""
+
+MOST = 3000
+"""Points that are looked at to place a camera."""
+
+WIDE = np.radians(20)
+"""Angle between the rays of two cameras beyond which a pair gets no better."""
+
+TRIES = 3
+"""Pairs of cameras to start from; the best outcome counts."""
+
+GOOD_PX = 1.0
+"""Noise at which no further pair is tried."""
+
+
+def calibrate_points(
+    xy: ArrayLike, intrinsics: Mapping[str, Intrinsics], *, lens: str = "fixed", shared_lens: bool = False
+) -> tuple[Rig, PointsReport]:
+    """Place synchronised cameras from points that several of them see, given their lenses.
+
+    The relative pose of two cameras, then camera by camera by resection, each followed by an adjustment. The
+    world is the first camera, and one unit is an arbitrary length: see `scaled_to_length`.
+
+    Parameters
+    ----------
+    xy : (..., views, 2) float, px
+        Points in the order of the cameras; NaN where not seen.
+    intrinsics : mapping of name to Intrinsics
+    lens : "fixed", "focal", "radial" or "full"
+        What the last adjustment frees beside the places.
+    shared_lens : bool
+
+    Returns
+    -------
+    rig : Rig
+    report : PointsReport
+
+    Raises
+    ------
+    CalibrationError
+        If no two cameras see enough points from different directions, or a camera cannot be placed.
+    """
+    names, lenses = tuple(intrinsics), tuple(intrinsics.values())
+    everything = frozen(xy, ("...", len(names), 2), "xy").reshape(-1, len(names), 2)
+    unplaced = Rig(cameras=tuple(Camera(name=name, intrinsics=one) for name, one in intrinsics.items()))
+    points = everything[Observations.of(everything, unplaced).spread_out(PER_PAIR)]
+    uv = np.stack([one.undistort(points[:, view]) for view, one in enumerate(lenses)], axis=1)
+    pairs = _pairs(uv, lenses)
+    if not pairs:
+        raise CalibrationError(
+            f"no two of {', '.join(names)} see {FEWEST} points together from different directions: move the "
+            "point through what neighbours see, or place the cameras further apart"
+        )
+    found: tuple[Rig, PointsReport] | None = None
+    failures = []
+    for a, b, b_from_a in pairs[:TRIES]:
+        try:
+            rig, report = _grown(points, uv, names, lenses, (a, b, b_from_a))
+        except CalibrationError as failure:
+            failures.append(failure)
+            continue
+        if found is None or report.sigma < found[1].sigma:
+            found = rig, report
+        if found[1].sigma < GOOD_PX:
+            break
+    if found is None:
+        raise failures[0]
+    rig, report = refine_cameras(found[0], everything, lens=lens, shared_lens=shared_lens)
+    to_first = rig.cameras[0].cam_from_world
+    return rig.moved(to_first), replace(report, xyz=to_first.apply(report.xyz))
+
+
+def calibrate_wand(
+    xy: ArrayLike, intrinsics: Mapping[str, Intrinsics], length: float, **options: object
+) -> tuple[Rig, PointsReport, float]:
+    """Calibrate from a wand that is waved: its first and last marker are a known length apart.
+
+    Parameters
+    ----------
+    xy : (frames, markers, views, 2) float, px
+    intrinsics : mapping of name to Intrinsics
+    length : float, m
+        Between the first and the last marker.
+    **options : object
+        As for `calibrate_points`.
+
+    Returns
+    -------
+    rig : Rig
+        In metres.
+    report : PointsReport
+    spread : float, m
+        Standard deviation of the wand's length over the frames, from the middle of its errors.
+
+    Raises
+    ------
+    CalibrationError
+        As `calibrate_points`, or if the two ends are never seen together.
+    """
+    xy = frozen(xy, ("frames", "markers", len(intrinsics), 2), "xy")
+    rig, report = calibrate_points(xy, intrinsics, **options)  # type: ignore[arg-type]
+    xyz = report.xyz.reshape(*xy.shape[:2], 3)
+    scaled = scaled_to_length(rig, xyz[:, 0], xyz[:, -1], length)
+    factor = _size(scaled) / _size(rig)
+    measured = factor * np.linalg.norm(xyz[:, 0] - xyz[:, -1], axis=1)
+    spread = 1.4826 * float(np.nanmedian(np.abs(measured - length)))
+    report = replace(
+        report,
+        xyz=factor * report.xyz,
+        center_sigma=factor * report.center_sigma,
+        moved=factor * report.moved,
+    )
+    return scaled, report, spread
+
+
+def _size(rig: Rig) -> float:
+    return float(np.linalg.norm(rig.centers - rig.centers[0], axis=1).max())
+
+
+def _pairs(uv: Float, lenses: Sequence[Intrinsics]) -> list[tuple[int, int, RigidTransform]]:
+    """Pairs of cameras with their relative pose, those that share most points and differ most first."""
+    scored = []
+    for a, b in combinations(range(len(lenses)), 2):
+        both = np.flatnonzero(np.isfinite(uv[:, [a, b], 0]).all(axis=1))
+        if len(both) < FEWEST:
+            continue
+        both = both[np.linspace(0, len(both) - 1, min(MOST, len(both))).astype(int)]
+        pair = uv[both, a], uv[both, b]
+        threshold = START_PX / float(np.sqrt(lenses[a].K[0, 0] * lenses[b].K[0, 0]))
+        E = essential_matrix(*pair, threshold)
+        if E is None:
+            continue
+        b_from_a, xyz = relative_pose(E, *pair)
+        good = (epipolar_error(E, *pair) < threshold) & np.isfinite(xyz[:, 0])
+        if good.sum() < FEWEST:
+            continue
+        angle = float(np.median(parallax(b_from_a, pair[0][good], pair[1][good])))
+        scored.append((good.sum() * min(angle, WIDE), a, b, b_from_a))
+    scored.sort(key=lambda one: -one[0])
+    return [(a, b, b_from_a) for _, a, b, b_from_a in scored]
+
+
+def _grown(
+    points: Float,
+    uv: Float,
+    names: tuple[str, ...],
+    lenses: tuple[Intrinsics, ...],
+    first: tuple[int, int, RigidTransform],
+) -> tuple[Rig, PointsReport]:
+    """Start from one pair and add the other cameras one by one."""
+    a, b, b_from_a = first
+    placed = [a, b]
+    rig = Rig(
+        cameras=(
+            Camera(name=names[a], intrinsics=lenses[a]),
+            Camera(name=names[b], intrinsics=lenses[b], cam_from_world=b_from_a),
+        )
+    )
+    rig, report = refine_cameras(rig, points[:, placed])
+    while len(placed) < len(names):
+        xyz = report.xyz
+        waiting = [view for view in range(len(names)) if view not in placed]
+        shared = {view: np.isfinite(uv[:, view, 0]) & np.isfinite(xyz[:, 0]) for view in waiting}
+        view = max(shared, key=lambda view: shared[view].sum())
+        known = np.flatnonzero(shared[view])
+        known = (
+            known[np.linspace(0, len(known) - 1, min(MOST, len(known))).astype(int)] if len(known) else known
+        )
+        place = resected(xyz[known], uv[known, view], 3 * START_PX / lenses[view].K[0, 0])
+        if place is None:
+            raise CalibrationError(
+                f"{names[view]} sees {shared[view].sum()} points that {', '.join(rig.names)} have placed, "
+                "which do not agree on where it is: move the point through what it and two others see"
+            )
+        placed.append(view)
+        camera = Camera(name=names[view], intrinsics=lenses[view], cam_from_world=place)
+        rig, report = refine_cameras(Rig(cameras=(*rig.cameras, camera)), points[:, placed])
+    return rig.select(names), report

@@ -1,0 +1,272 @@
+"""Levenberg-Marquardt on cameras and free points, under a robust loss that tightens step by step.
+
+The loss begins as wide as the errors are and narrows to the noise that is there (graduated non-convexity:
+Yang et al. 2020, "Graduated non-convexity for robust spatial perception"), and the points are triangulated
+afresh whenever it narrows, so that neither a wrong start of a point nor an outlier holds a camera back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.points import kernels, triangulation
+from calibration.points.problem import Freedom, Observations, Views
+
+Float = NDArray[np.float64]
+
+NARROWING = 0.5
+"""Each scale of the loss as a part of the one before."""
+
+ENOUGH = 100
+"""Observations from which the noise is estimated."""
+
+CUTOFF = 3.0
+"""Scale of the loss in standard deviations of the noise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solution:
+    """What the solver found.
+
+    Attributes
+    ----------
+    views : Views
+    points : (points, 3) float, m, world
+    errors : (observations, 2) float, px
+    sigma : float, px
+        Standard deviation of the noise in x and in y.
+    iterations : int
+    converged : bool
+    information : (free, free) float
+        Inverse covariance of the free unknowns, for noise of 1 px.
+    """
+
+    views: Views
+    points: Float
+    errors: Float
+    sigma: float
+    iterations: int
+    converged: bool
+    information: Float
+
+
+def triangulated(
+    observations: Observations, views: Views, scale: float, points: Float | None = None
+) -> Float:
+    """Triangulate every point robustly, (points, 3) m; NaN where no two rays meet."""
+    direction = np.empty((len(observations.view), 3))
+    triangulation.rays(observations.view, observations.xy, views.R, views.lens, views.model, direction)
+    points = np.full((len(observations.start) - 1, 3), np.nan) if points is None else points.copy()
+    triangulation.triangulate(
+        observations.start,
+        observations.view,
+        observations.xy,
+        direction,
+        views.center,
+        views.R,
+        views.t,
+        views.lens,
+        views.model,
+        scale**2,
+        points,
+    )
+    return points
+
+
+def errors_of(observations: Observations, views: Views, points: Float) -> Float:
+    """Observed minus predicted of every observation, (observations, 2) px; NaN without a point."""
+    out = np.empty((len(observations.view), 2))
+    kernels.errors(
+        observations.start,
+        observations.view,
+        observations.xy,
+        points,
+        views.R,
+        views.t,
+        views.lens,
+        views.model,
+        out,
+    )
+    return out
+
+
+def solve(
+    observations: Observations,
+    given: Views,
+    freedoms: Sequence[Freedom],
+    *,
+    pixel_sigma: float | None = None,
+    per_pair: int = 300,
+) -> Solution:
+    """Refine the cameras: on a spread-out part of the points first, then on all.
+
+    Parameters
+    ----------
+    observations : Observations
+    given : Views
+        Where to start, and the middle of the lenses' prior.
+    freedoms : sequence of Freedom
+        Stages, each freer than the one before.
+    pixel_sigma : float, px, optional
+        Noise in x and in y; estimated from the errors where not given.
+    per_pair : int
+        Points of every pair of views in the first part.
+
+    Returns
+    -------
+    solution : Solution
+    """
+    part = observations.select(observations.spread_out(per_pair))
+    views, used = given, 0
+    scale = 2 * CUTOFF * max(noise(part, views, triangulated(part, views, 1e3)), pixel_sigma or 0.0)
+    for number, freedom in enumerate(freedoms):
+        points = triangulated(part, views, scale)
+        for _ in range(40):
+            descent = _Descent(part, freedom, scale, given, views, points)
+            used += descent.run(12, 1e-3)
+            views, points = descent.views, triangulated(part, descent.views, scale, descent.points)
+            sigma = pixel_sigma or noise(part, views, points)
+            if scale <= CUTOFF * sigma * 1.05:
+                break
+            scale = max(NARROWING * scale, CUTOFF * sigma)
+        descent = _Descent(part, freedom, scale, given, views, points)
+        used += descent.run(20 if number < len(freedoms) - 1 else 60, 1e-6)
+        views = descent.views
+    points = triangulated(observations, views, scale)
+    scale = CUTOFF * (pixel_sigma or noise(observations, views, points))
+    descent = _Descent(observations, freedoms[-1], scale, given, views, points)
+    used += descent.run(20, 3e-4)
+    errors = errors_of(observations, descent.views, descent.points)
+    return Solution(
+        views=descent.views,
+        points=descent.points,
+        errors=errors,
+        sigma=pixel_sigma or noise(observations, descent.views, descent.points),
+        iterations=used,
+        converged=descent.converged,
+        information=descent.information(),
+    )
+
+
+class _Descent:
+    """Levenberg-Marquardt at one scale of the loss."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        observations: Observations,
+        freedom: Freedom,
+        scale: float,
+        given: Views,
+        views: Views,
+        points: Float,
+    ):
+        self.observations, self.freedom, self.c2, self.given = observations, freedom, scale**2, given
+        self.precision = freedom.precision * (scale / CUTOFF) ** 2  # the cost is in px2, not in sigmas
+        self.views, self.points = views, points
+        self.damping, self.converged = 1e-4, False
+        self.cost = self._cost(views, points)
+
+    def run(self, iterations: int, tolerance: float) -> int:
+        """Descend until a step gains less than a part `tolerance` of the cost; return the steps tried."""
+        for step in range(iterations):
+            views, points = self._stepped()
+            cost = self._cost(views, points)
+            if not cost < self.cost:
+                self.damping *= 10
+                if self.damping > 1e8:
+                    self.converged = True
+                    return step + 1
+                continue
+            gain = self.cost - cost
+            self.views, self.points, self.cost = views, points, cost
+            self.damping = max(self.damping / 5, 1e-9)
+            if gain < tolerance * cost:
+                self.converged = True
+                return step + 1
+        return iterations
+
+    def information(self) -> Float:
+        """Inverse covariance of the free unknowns."""
+        S, _, _ = self._equations(0.0)
+        return S
+
+    def _equations(self, damping: float) -> tuple[Float, Float, Float]:
+        freedom = self.freedom
+        size = len(freedom.spread)
+        S, g, diagonal = np.zeros((size, size)), np.zeros(size), np.zeros(size)
+        kernels.reduced_equations(
+            self.observations.start,
+            self.observations.view,
+            self.observations.xy,
+            self.points,
+            self.views.R,
+            self.views.t,
+            self.views.lens,
+            self.views.model,
+            self.c2,
+            damping,
+            freedom.columns,
+            S,
+            g,
+            diagonal,
+        )
+        spread = freedom.spread
+        S = spread.T @ S @ spread + np.diag(self.precision)
+        g = spread.T @ g - self.precision * freedom.offset(self.views, self.given)
+        return S, g, (spread**2).T @ diagonal + self.precision
+
+    def _stepped(self) -> tuple[Views, Float]:
+        freedom = self.freedom
+        S, g, diagonal = self._equations(self.damping)
+        diagonal = np.maximum(diagonal, 1e-12 * max(diagonal.max(initial=0.0), 1e-300))
+        # A singular matrix (the gauge) is met by the damping; lstsq is for the rest.
+        x, *_ = np.linalg.lstsq(S + self.damping * np.diag(diagonal), g, rcond=None)
+        full = freedom.full(np.asarray(x), len(self.views.t))
+        points = np.empty_like(self.points)
+        kernels.step_points(
+            self.observations.start,
+            self.observations.view,
+            self.observations.xy,
+            self.points,
+            self.views.R,
+            self.views.t,
+            self.views.lens,
+            self.views.model,
+            self.c2,
+            self.damping,
+            freedom.columns,
+            np.ascontiguousarray(full[:, freedom.columns]).ravel(),
+            points,
+        )
+        return self.views.moved(full), points
+
+    def _cost(self, views: Views, points: Float) -> float:
+        cost = kernels.cost(
+            self.observations.start,
+            self.observations.view,
+            self.observations.xy,
+            points,
+            views.R,
+            views.t,
+            views.lens,
+            views.model,
+            self.c2,
+        )
+        offset = self.freedom.offset(views, self.given)
+        return float(cost + np.sum(self.precision * offset**2))
+
+
+def noise(observations: Observations, views: Views, points: Float) -> float:
+    """Estimate the noise in x and in y from the middle of the errors and what the points have absorbed."""
+    errors = errors_of(observations, views, points)
+    count = np.diff(observations.start)[observations.point]
+    known = np.isfinite(errors).all(axis=1)
+    # Two rays leave one number of four, and a median of such errors says little: look at three and more.
+    if np.count_nonzero(known & (count > 2)) >= ENOUGH:
+        known &= count > 2
+    if not known.any():
+        return 1.0
+    absorbed = np.sqrt(1 - 1.5 / count[known])
+    return float(1.4826 * np.median(np.abs(errors[known]) / absorbed[:, None]))

@@ -1,0 +1,1 @@
+"""What a calibration is worth, in words, numbers and pictures."""

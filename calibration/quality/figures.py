@@ -1,0 +1,204 @@
+"""Figures of a calibration: who saw the board with whom, residuals and coverage, the rig in space."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from calibration.rig import Rig
+
+if TYPE_CHECKING:
+    from calibration.quality.report import CalibrationReport
+
+Float = NDArray[np.float64]
+
+MOST_ARROWS = 1500
+INK = "#1f4e79"
+ACCENT = "#c8553d"
+
+
+def pair_table(report: "CalibrationReport") -> go.Figure:
+    """Draw the frames that views share as a table of colours and numbers.
+
+    Parameters
+    ----------
+    report : CalibrationReport
+
+    Returns
+    -------
+    figure : plotly Figure
+    """
+    pairs, names = report.graph.pairs, list(report.names)
+    figure = go.Figure(
+        go.Heatmap(
+            z=pairs, x=names, y=names, text=pairs, texttemplate="%{text}", colorscale="Blues", zmin=0,
+            hovertemplate="%{y} and %{x}: %{z} frames<extra></extra>", colorbar={"title": "frames"},
+        )
+    )  # fmt: skip
+    side = 180 + 46 * len(names)
+    figure.update_layout(width=max(side + 80, 420), height=max(side, 320), margin={"t": 20, "b": 20})
+    figure.update_yaxes(autorange="reversed")
+    return figure
+
+
+def image_maps(report: "CalibrationReport") -> go.Figure:
+    """Draw every view's image: where corners were, how they missed, and what the fit covered.
+
+    Parameters
+    ----------
+    report : CalibrationReport
+
+    Returns
+    -------
+    figure : plotly Figure
+        Residuals are drawn enlarged; the factor is in the title of each image.
+    """
+    columns = min(3, len(report.names))
+    rows = -(-len(report.names) // columns)
+    titles = [f"{name} (residuals x {_enlarged(report, view):.0f})" for view, name in enumerate(report.names)]
+    figure = make_subplots(rows=rows, cols=columns, subplot_titles=titles, horizontal_spacing=0.04)
+    for view, camera in enumerate(report.rig.cameras):
+        row, column = view // columns + 1, view % columns + 1
+        for trace in _image_traces(report, view):
+            figure.add_trace(trace, row=row, col=column)
+        width, height = camera.intrinsics.size
+        figure.update_xaxes(range=[0, width], showticklabels=False, row=row, col=column, constrain="domain")
+        axis = f"x{view + 1 if view else ''}"
+        figure.update_yaxes(
+            range=[height, 0], showticklabels=False, row=row, col=column, scaleanchor=axis, constrain="domain"
+        )
+    figure.update_layout(
+        height=60 + 330 * rows, width=1150, showlegend=False, margin={"t": 40, "b": 10, "l": 10, "r": 10},
+        plot_bgcolor="#f5f5f2",
+    )  # fmt: skip
+    return figure
+
+
+def _enlarged(report: "CalibrationReport", view: int) -> float:
+    """Factor that makes typical residuals visible: a hundredth of the image's width."""
+    typical = float(report.median_per_view[view])
+    return 0.01 * report.rig.cameras[view].intrinsics.size[0] / typical if typical > 0 else 1.0
+
+
+def _image_traces(report: "CalibrationReport", view: int) -> list[go.Scattergl]:
+    seen = report.observed
+    mine = np.flatnonzero((seen.view == view) & ~seen.rejected)
+    bad = seen.xy[(seen.view == view) & seen.rejected]
+    some = mine[np.linspace(0, len(mine) - 1, min(MOST_ARROWS, len(mine))).round().astype(int)]
+    ends = seen.xy[some] + _enlarged(report, view) * seen.residual[some]
+    gap = np.full(len(some), np.nan)
+    lines = [np.stack([seen.xy[some, i], ends[:, i], gap], axis=1).ravel().round(1) for i in (0, 1)]
+    traces = [
+        go.Scattergl(x=lines[0], y=lines[1], mode="lines", line={"color": INK, "width": 1}, hoverinfo="skip"),
+        go.Scattergl(
+            x=bad[:, 0].round(1), y=bad[:, 1].round(1), mode="markers",
+            hovertemplate="rejected<extra></extra>",
+            marker={"color": ACCENT, "size": 6, "symbol": "x"},
+        ),
+    ]  # fmt: skip
+    covered = report.rig.cameras[view].intrinsics.covered
+    if covered is not None:
+        loop = np.vstack([covered, covered[:1]]).round(1)
+        traces.append(
+            go.Scattergl(
+                x=loop[:, 0], y=loop[:, 1], mode="lines", line={"color": "#3a7d44", "width": 2},
+                hovertemplate="covered part<extra></extra>",
+            )
+        )  # fmt: skip
+    return traces
+
+
+def rig_in_space(report: "CalibrationReport") -> go.Figure:
+    """Draw the cameras and the expected error where the board was.
+
+    Parameters
+    ----------
+    report : CalibrationReport
+
+    Returns
+    -------
+    figure : plotly Figure
+    """
+    figure = go.Figure()
+    volume = report.volume
+    known = np.isfinite(volume.calibration)
+    xyz = volume.xyz[known].round(4)
+    total = 1e3 * np.hypot(volume.calibration, np.median(report.sigma) * volume.per_pixel)[known]
+    hover = [
+        f"expected error {t:.3f} mm<br>from the calibration {c:.3f} mm<br>per pixel of noise {p:.2f} mm"
+        for t, c, p in zip(total, 1e3 * volume.calibration[known], 1e3 * volume.per_pixel[known], strict=True)
+    ]
+    figure.add_trace(
+        go.Scatter3d(
+            x=xyz[:, 0], y=xyz[:, 1], z=xyz[:, 2], mode="markers", text=hover, hoverinfo="text",
+            marker={
+                "size": 3, "color": total, "colorscale": "Viridis", "cmin": 0,
+                "cmax": float(np.percentile(total, 98)) if total.size else 1,
+                "colorbar": {"title": "expected<br>error, mm"},
+            },
+        )
+    )  # fmt: skip
+    for trace in _frusta(report.rig, volume.xyz):
+        figure.add_trace(trace)
+    figure.update_layout(
+        scene={"aspectmode": "data", "xaxis_title": "x, m", "yaxis_title": "y, m", "zaxis_title": "z, m"},
+        height=650, width=1000, showlegend=False, margin={"t": 10, "b": 10, "l": 10, "r": 10},
+    )  # fmt: skip
+    return figure
+
+
+def _frusta(rig: Rig, volume: Float) -> list[go.Scatter3d]:
+    reach = 0.12 * float(np.median(np.linalg.norm(volume.mean(axis=0) - rig.centers, axis=1)))
+    traces = []
+    for camera in rig.cameras:
+        width, height = camera.intrinsics.size
+        K = camera.intrinsics.K
+        edge = np.array([[0, 0], [width, 0], [width, height], [0, height], [0, 0]]) - K[:2, 2]
+        rim = np.append(edge / [K[0, 0], K[1, 1]], np.ones((5, 1)), axis=1) * reach
+        rim = (rim - camera.t) @ camera.R
+        path = np.vstack([rim, *(np.vstack([camera.center, corner]) for corner in rim[:4])]).round(4)
+        traces.append(
+            go.Scatter3d(
+                x=path[:, 0], y=path[:, 1], z=path[:, 2], mode="lines", line={"color": INK, "width": 3},
+                hoverinfo="skip",
+            )
+        )  # fmt: skip
+        x, y, z = camera.center.round(4)
+        traces.append(
+            go.Scatter3d(
+                x=[x], y=[y], z=[z], mode="markers+text", text=[camera.name], marker={"size": 3, "color": INK}
+            )
+        )
+    return traces
+
+
+def board_map(report: "CalibrationReport", nominal: Float) -> go.Figure:
+    """Draw how far each corner of the board stands from its nominal place, out of the plane and in it.
+
+    Parameters
+    ----------
+    report : CalibrationReport
+    nominal : (corners, 3) float, m, board
+
+    Returns
+    -------
+    figure : plotly Figure
+    """
+    off = 1e3 * (report.board - nominal)
+    limit = max(float(np.abs(off[:, 2]).max()), 0.01)
+    hover = [f"in plane {x:+.3f}, {y:+.3f} mm<br>out of plane {z:+.3f} mm" for x, y, z in off]
+    figure = go.Figure(
+        go.Scatter(
+            x=1e3 * nominal[:, 0], y=1e3 * nominal[:, 1], mode="markers", text=hover, hoverinfo="text",
+            marker={
+                "size": 16, "color": off[:, 2], "colorscale": "RdBu", "cmin": -limit, "cmax": limit,
+                "colorbar": {"title": "out of<br>plane, mm"},
+            },
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", scaleanchor="x", title="mm")
+    figure.update_xaxes(title="mm")
+    figure.update_layout(width=620, height=520, margin={"t": 20}, plot_bgcolor="#f5f5f2")
+    return figure

@@ -1,0 +1,154 @@
+"""The report of a calibration as one page that needs no network."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from calibration.quality.figures import board_map, image_maps, pair_table, rig_in_space
+
+if TYPE_CHECKING:
+    from calibration.quality.report import CalibrationReport
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2rem auto; max-width: 1180px }
+h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
+table { border-collapse: collapse } td, th { padding: .25rem .8rem; text-align: right }
+td, th { border-bottom: 1px solid #ddd }
+td:first-child, th:first-child { text-align: left } th { font-weight: 600 }
+ul.verdicts li { margin: .3rem 0 } .big { font-size: 1.05rem } p.note { color: #666 }
+"""
+
+
+def page(report: "CalibrationReport") -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    report : CalibrationReport
+
+    Returns
+    -------
+    html : str
+    """
+    sections = [
+        ("What to know", _verdicts(report)),
+        ("Cameras", _camera_table(report)),
+        ("Board views left out of the fit", _held_out_table(report)),
+        (
+            "Frames in which two cameras see the board",
+            _drawn(pair_table(report), "Weak rows and columns are cameras to record more for."),
+        ),
+        (
+            "Residuals and coverage",
+            _drawn(
+                image_maps(report),
+                "Blue: residuals, enlarged; they should point everywhere alike. Green: the part of the image "
+                "that the fit covered. Red crosses: corners that contradict the fit.",
+            ),
+        ),
+        (
+            "The rig and the expected error",
+            _drawn(
+                rig_in_space(report),
+                "Points where the board was, coloured by the expected error of a point seen with this rig's "
+                "corner noise; hover for the part that the calibration itself contributes.",
+            ),
+        ),
+        (
+            "The board as printed",
+            _drawn(board_map(report, report.nominal), f"Estimated as: {report.board_shape}."),
+        ),
+    ]
+    body = "".join(f"<h2>{escape(title)}</h2>{content}" for title, content in sections if content)
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Calibration</title>"
+        f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body><h1>Calibration of "
+        f"{len(report.names)} camera{'s' if len(report.names) != 1 else ''}</h1>"
+        f"{_headline(report)}{body}</body></html>"
+    )
+
+
+def _headline(report: "CalibrationReport") -> str:
+    text = (
+        f"{report.frames_used} of {report.frames_total} frames, {int(report.corners.sum())} corners, "
+        f"{int(report.rejected.sum())} rejected. Reprojection error {report.median:.3f} px median, "
+        f"{report.rms:.3f} px rms."
+    )
+    if report.held_out is not None:
+        text += (
+            f" On board views left out of the fit, distances between corners are off by "
+            f"<b>{1e3 * report.held_out.all_pairs:.3f} mm</b> rms."
+        )
+    return f"<p class='big'>{text}</p>"
+
+
+def _verdicts(report: "CalibrationReport") -> str:
+    return "<ul class='verdicts'>" + "".join(f"<li>{escape(text)}</li>" for text in report.verdicts) + "</ul>"
+
+
+def _drawn(figure: go.Figure, note: str) -> str:
+    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False})
+    return f"<p class='note'>{escape(note)}</p>{drawn}"
+
+
+def _camera_table(report: "CalibrationReport") -> str:
+    head = (
+        "camera", "lens", "frames", "corners", "rejected", "median, px", "rms, px", "noise, px",
+        "fx, px", "fy, px", "cx, px", "cy, px",
+    )  # fmt: skip
+    rows = []
+    for view, camera in enumerate(report.rig.cameras):
+        K = camera.intrinsics.K
+        values = [
+            f"{value:.2f} &plusmn; {report.uncertainty.deviation(f'{view}:{name}'):.2f}"
+            for name, value in zip(
+                ("fx", "fy", "cx", "cy"), (K[0, 0], K[1, 1], K[0, 2], K[1, 2]), strict=True
+            )
+        ]
+        lens = "given" if report.lenses[view] == "none" else report.lenses[view]
+        rows.append(
+            [
+                escape(camera.name), lens, report.graph.pairs[view, view], report.corners[view],
+                report.rejected[view], f"{report.median_per_view[view]:.3f}",
+                f"{report.rms_per_view[view]:.3f}", f"{report.sigma[view]:.3f}", *values,
+            ]
+        )  # fmt: skip
+    return _table(head, rows)
+
+
+def _held_out_table(report: "CalibrationReport") -> str:
+    found = report.held_out
+    if found is None:
+        return ""
+    head = ("measure", "mm")
+    rows = [
+        ["neighbouring corners, bias", f"{1e3 * found.neighbour_bias:+.3f}"],
+        ["neighbouring corners, spread", f"{1e3 * found.neighbour_spread:.3f}"],
+        ["all pairs, rms", f"{1e3 * found.all_pairs:.3f}"],
+        ["all pairs against the nominal board, rms", f"{1e3 * found.all_pairs_nominal:.3f}"],
+        ["repeatability of each distance", f"{1e3 * found.repeatability:.3f}"],
+    ]
+    note = (
+        f"{found.folds} folds; of {found.observations} observations {found.outside} lay outside the covered "
+        f"part of their image and {found.rejected} contradicted the fit; the distances are without "
+        "them. Median reprojection error: "
+        + ", ".join(
+            f"{escape(name)} {error:.3f} px"
+            for name, error in zip(report.names, found.pixel_median, strict=True)
+        )
+    )
+    return _table(head, rows) + f"<p class='note'>{note}.</p>"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[Sequence[object]]) -> str:
+    top = "".join(f"<th>{title}</th>" for title in head)
+    body = "".join("<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{top}</tr>{body}</table>"
+
+
+def _cell(value: object) -> object:
+    return int(value) if isinstance(value, np.integer) else value

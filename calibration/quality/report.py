@@ -1,0 +1,212 @@
+"""How good a calibration is: numbers, verdicts in words, and a page to look at."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.bundle.covariance import PointError, Uncertainty, point_error
+from calibration.bundle.held_out import HeldOut
+from calibration.bundle.parameters import free_unknowns
+from calibration.bundle.problem import Unknowns
+from calibration.corners.observations import BoardObservations
+from calibration.quality.verdicts import verdicts
+from calibration.rig import Rig
+from calibration.start.view_graph import ViewGraph
+
+if TYPE_CHECKING:
+    from calibration.calibrator import Fit
+
+Float = NDArray[np.float64]
+
+
+MOST_POINTS = 800
+"""Points of the working volume at which the expected error is worked out."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Observed:
+    """Corners that the fit used, with their residuals.
+
+    Attributes
+    ----------
+    view : (observations,) int
+    xy : (observations, 2) float, px
+    residual : (observations, 2) float, px
+        Observed minus predicted.
+    rejected : (observations,) bool
+    """
+
+    view: NDArray[np.int64]
+    xy: Float
+    residual: Float
+    rejected: NDArray[np.bool_]
+
+
+def working_volume(unknowns: Unknowns) -> Float:
+    """Return points where the board was, evenly picked, (points, 3) m, in the first camera's coordinates."""
+    xyz = np.einsum("fij,kj->fki", unknowns.Rb, unknowns.board) + unknowns.tb[:, None]
+    xyz = xyz.reshape(-1, 3)
+    picks = np.linspace(0, len(xyz) - 1, min(MOST_POINTS, len(xyz))).round().astype(int)
+    return xyz[picks] @ unknowns.Rc[0].T + unknowns.tc[0]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class CalibrationReport:
+    """Quality of a calibration.
+
+    Attributes
+    ----------
+    names : tuple of str
+    graph : ViewGraph
+        Shared board views.
+    rig : Rig
+    frames_used, frames_total : int
+    lenses : (views,) tuple of str
+        Lens model of each view; "none" where it was given.
+    board_shape : str
+    corners : (views,) int
+        Corners used.
+    rejected : (views,) int
+        Corners that contradict the fit and lost their weight.
+    rms, median : float, px
+        Reprojection error of the accepted corners of all views.
+    rms_per_view, median_per_view : (views,) float, px
+    sigma : (views,) float, px
+        Corner noise per coordinate.
+    late : (views,) float, s
+        Estimated delay of each view against the first (in frames where there are no time stamps).
+    cost_before, cost_after : float
+    iterations : int
+    converged : bool
+    board : (corners, 3) float, m, board
+        The board as estimated.
+    nominal : (corners, 3) float, m, board
+        The board as ordered.
+    uncertainty : Uncertainty
+    held_out : HeldOut or None
+        Errors in metres on board views left out of the fit; None where that was not asked for.
+    volume : PointError
+        Expected error of points where the board was.
+    observed : Observed
+        Every corner with its residual, for the maps.
+    verdicts : tuple of str
+        What to know and what to do, in words.
+    """
+
+    names: tuple[str, ...]
+    graph: ViewGraph
+    rig: Rig
+    frames_used: int
+    frames_total: int
+    lenses: tuple[str, ...]
+    board_shape: str
+    corners: NDArray[np.int64]
+    rejected: NDArray[np.int64]
+    rms: float
+    median: float
+    rms_per_view: Float
+    median_per_view: Float
+    sigma: Float
+    late: Float
+    cost_before: float
+    cost_after: float
+    iterations: int
+    converged: bool
+    board: Float
+    nominal: Float
+    uncertainty: Uncertainty
+    held_out: HeldOut | None
+    volume: PointError
+    observed: Observed
+    verdicts: tuple[str, ...]
+
+    @classmethod
+    def from_fit(
+        cls,
+        observations: BoardObservations,
+        fit: "Fit",
+        *,
+        graph: ViewGraph,
+        rig: Rig,
+        held_out: HeldOut | None,
+    ) -> "CalibrationReport":
+        """Sum up a fit."""
+        view, length, rejected = fit.corners.view, np.hypot(*fit.residual.T), fit.rejected
+        parts = [length[(view == v) & ~rejected] for v in range(len(rig))]
+        choice, unknowns = fit.selection.choice, fit.solution.unknowns
+        free = free_unknowns(choice, unknowns, observations.sizes, observations.board.corners)
+        xyz = working_volume(unknowns)
+        seen = np.stack(
+            [c.intrinsics.covers(rig.project(xyz)[:, v]) for v, c in enumerate(rig.cameras)], axis=1
+        )
+        report = cls(
+            names=rig.names,
+            graph=graph,
+            rig=rig,
+            frames_used=len(fit.frames),
+            frames_total=len(observations.xy),
+            lenses=choice.stages,
+            board_shape=choice.shape,
+            corners=np.array([(view == v).sum() for v in range(len(rig))]),
+            rejected=np.array([(rejected & (view == v)).sum() for v in range(len(rig))]),
+            rms=float(np.sqrt(np.mean(length[~rejected] ** 2))),
+            median=float(np.median(length[~rejected])),
+            rms_per_view=np.array([np.sqrt(np.mean(part**2)) if part.size else np.nan for part in parts]),
+            median_per_view=np.array([np.median(part) if part.size else np.nan for part in parts]),
+            sigma=fit.solution.sigma,
+            late=unknowns.late,
+            cost_before=fit.solution.cost_before,
+            cost_after=fit.solution.cost_after,
+            iterations=fit.solution.iterations,
+            converged=fit.solution.converged,
+            board=unknowns.board,
+            nominal=observations.board.corners,
+            uncertainty=fit.uncertainty,
+            held_out=held_out,
+            volume=point_error(xyz, seen, unknowns, free, fit.uncertainty.covariance),
+            observed=Observed(view=view, xy=fit.corners.xy, residual=fit.residual, rejected=rejected),
+            verdicts=(),
+        )
+        return replace(report, verdicts=tuple(verdicts(report)))
+
+    def summary(self) -> str:
+        """Return the report as a few lines of text.
+
+        Returns
+        -------
+        text : str
+        """
+        lines = [
+            f"{self.frames_used} of {self.frames_total} frames used, reprojection "
+            f"{self.median:.3f} px median, {self.rms:.3f} px rms",
+        ]
+        if self.held_out is not None:
+            lines.append(
+                f"left-out frames: all corner distances {1e3 * self.held_out.all_pairs:.3f} mm rms, "
+                f"neighbours {1e3 * self.held_out.neighbour_bias:+.3f} +- "
+                f"{1e3 * self.held_out.neighbour_spread:.3f} mm"
+            )
+        lines.append(self.graph.table())
+        for view, name in enumerate(self.names):
+            lines.append(
+                f"{name}: {self.lenses[view]}, {self.corners[view]} corners, {self.rejected[view]} rejected, "
+                f"{self.rms_per_view[view]:.3f} px rms"
+            )
+        return "\n".join([*lines, *self.verdicts])
+
+    def write_html(self, path: str | Path) -> None:
+        """Write the report as one self-contained page.
+
+        Parameters
+        ----------
+        path : path
+        """
+        from calibration.quality.page import page  # plotly is loaded when a page is asked for
+
+        path = Path(path)
+        part = path.with_name(path.name + ".part")
+        part.write_text(page(self), encoding="utf-8")
+        part.replace(path)

@@ -1,0 +1,115 @@
+"""What a calibration's numbers mean, in plain words: what is weak, and what to record to mend it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from calibration.quality.coverage import area
+
+if TYPE_CHECKING:
+    from calibration.quality.report import CalibrationReport
+
+FEW_FRAMES = 10
+UNCERTAIN_FOCAL = 0.005
+LITTLE_COVERED = 0.5
+EDGE = 0.15
+NOISY = 0.5
+UNEVEN = 3.0
+MANY_REJECTED = 0.02
+
+
+def verdicts(report: "CalibrationReport") -> Iterator[str]:
+    """Say what is weak about a calibration.
+
+    Parameters
+    ----------
+    report : CalibrationReport
+
+    Yields
+    ------
+    verdict : str
+    """
+    if report.frames_used < report.frames_total:
+        yield (
+            f"{report.frames_total - report.frames_used} of {report.frames_total} frames show too little "
+            "of the board in every view and were not used"
+        )
+    if not report.converged:
+        yield "the refinement stopped before it converged: treat the result with suspicion"
+    for view in range(len(report.names)):
+        yield from _view_verdicts(report, view)
+    yield from _millimetres(report)
+
+
+def _view_verdicts(report: "CalibrationReport", view: int) -> Iterator[str]:
+    name, lens = report.names[view], report.rig.cameras[view].intrinsics
+    frames = int(report.graph.pairs[view, view])
+    if frames < FEW_FRAMES:
+        yield f"camera {name}: only {frames} frames show it the board; record {2 * FEW_FRAMES} or more"
+    if len(report.names) > 1:
+        shared = report.graph.pairs[view].copy()
+        shared[view] = 0
+        if shared.max() < FEW_FRAMES:
+            other = report.names[int(shared.argmax())]
+            yield (
+                f"camera {name}: shares only {shared.max()} board views with its best partner {other}; hold "
+                f"the board where both see it"
+            )
+    focal = report.uncertainty.deviation(f"{view}:fx") / lens.K[0, 0]
+    if focal > UNCERTAIN_FOCAL:
+        yield (
+            f"camera {name}: focal length uncertain by {focal:.1%}; record the board nearer to it and tilted "
+            "by 30 to 45 degrees in several directions"
+        )
+    part = area(lens.covered) / (lens.size[0] * lens.size[1])
+    edges = _bare_edges(report, view)
+    if part < LITTLE_COVERED or edges:
+        where = f", none near its {' and '.join(edges)} edge" if edges else ""
+        yield f"camera {name}: the board covered {part:.0%} of the image{where}; outside, its lens is a guess"
+    if report.sigma[view] > NOISY:
+        yield (
+            f"camera {name}: corners scatter by {report.sigma[view]:.2f} px; look for blur, motion or frames "
+            "out of step"
+        )
+    elif report.sigma[view] > UNEVEN * np.median(report.sigma):
+        yield (
+            f"camera {name}: corners scatter {report.sigma[view] / np.median(report.sigma):.1f} times as "
+            "much as in other views; look for blur, or frames out of step (time_offsets=True estimates a "
+            "steady delay)"
+        )
+    share = report.rejected[view] / max(int(report.corners[view]), 1)
+    if share > MANY_REJECTED:
+        yield f"camera {name}: {share:.1%} of its corners contradict the fit and were given no weight"
+
+
+def _bare_edges(report: "CalibrationReport", view: int) -> list[str]:
+    lens = report.rig.cameras[view].intrinsics
+    if lens.covered is None:
+        return ["left", "right", "upper", "lower"]
+    low = lens.covered.min(axis=0) / lens.size
+    high = 1 - lens.covered.max(axis=0) / lens.size
+    gaps = {"left": low[0], "right": high[0], "upper": low[1], "lower": high[1]}
+    return [edge for edge, gap in gaps.items() if gap > EDGE]
+
+
+def _millimetres(report: "CalibrationReport") -> Iterator[str]:
+    expected = report.volume.calibration[np.isfinite(report.volume.calibration)]
+    if expected.size:
+        yield (
+            f"where the board was, the calibration itself contributes {1e3 * np.median(expected):.3f} mm "
+            f"(median) to the error of a point, {1e3 * np.percentile(expected, 95):.3f} mm at worst (95%)"
+        )
+    held_out = report.held_out
+    if held_out is None:
+        return
+    yield (
+        f"on board views left out of the fit, distances between corners are off by "
+        f"{1e3 * held_out.all_pairs:.3f} mm rms and repeat to {1e3 * held_out.repeatability:.3f} mm"
+    )
+    worse = held_out.pixel_median / np.maximum(report.median_per_view, 1e-9)
+    for view in np.flatnonzero(worse > 1.5):
+        yield (
+            f"camera {report.names[view]}: its error grows {worse[view]:.1f}-fold on board views left out of "
+            "the fit; it needs more board views"
+        )

@@ -1,0 +1,1 @@
+"""Synchronized videos and image folders, read as tuples of views."""

@@ -1,0 +1,1 @@
+"""Origin, axes and scale of the world."""

@@ -1,0 +1,202 @@
+"""Where the world's origin, axes and unit are: from a board on the ground, known points, the floor, a length.
+
+Every function returns the same rig in a new world: rotations are proper, and but for `scaled_to_length` and
+`placed_on_points(..., scale=True)` distances stay as they are.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from calibration.arrays import frozen
+from calibration.corners.observations import BoardObservations
+from calibration.errors import CalibrationError, ShapeError
+from calibration.rig import Rig
+from calibration.world.similarity import fit_similarity
+
+Float = NDArray[np.float64]
+
+OFF_BOARD = 0.02
+"""Error of a board's triangulated corners, as a part of its size, above which it was not seen well enough."""
+
+
+def placed_on_points(rig: Rig, xyz: ArrayLike, known: ArrayLike, *, scale: bool = False) -> Rig:
+    """Move the world such that points come to lie where they are known to be.
+
+    Parameters
+    ----------
+    rig : Rig
+    xyz : (points, 3) float, m, world
+        Three or more points as the rig has them now, not on one line.
+    known : (points, 3) float, m, world
+        Where they are in the new world.
+    scale : bool
+        Whether the rig's scale is taken from them, too.
+
+    Returns
+    -------
+    rig : Rig
+
+    Raises
+    ------
+    CalibrationError
+        If fewer than three points are known or they lie on one line.
+    """
+    factor, new_from_old = fit_similarity(xyz, known, scale=scale)
+    return rig.scaled(factor).moved(new_from_old)
+
+
+def placed_on_board(rig: Rig, observations: BoardObservations, frame: int = 0) -> Rig:
+    """Put the origin on a board that lies on the ground: x along its columns, z up, towards the cameras.
+
+    Parameters
+    ----------
+    rig : Rig
+    observations : BoardObservations
+    frame : int
+        Index into `observations` of the image with the board on the ground.
+
+    Returns
+    -------
+    rig : Rig
+
+    Raises
+    ------
+    CalibrationError
+        If two views do not see three corners in common, or what they see is not the board.
+    ValueError
+        If a view is not in the rig or there is no such frame.
+    """
+    if not -len(observations.xy) <= frame < len(observations.xy):
+        raise ValueError(f"frame: expected an index below {len(observations.xy)}, got {frame}")
+    seen_by = rig.select(observations.names)
+    xyz = triangulated_points(seen_by, observations.xy[frame].swapaxes(0, 1))
+    corners = observations.board.corners
+    found = np.isfinite(xyz[:, 0])
+    if found.sum() < 3:
+        raise CalibrationError(
+            f"frame {observations.frame[frame]}: {found.sum()} corners of the board are seen by two "
+            "cameras or more; choose a frame in which at least two cameras see the board on the ground"
+        )
+    _, board_from_world = fit_similarity(xyz, corners, scale=False)
+    miss = np.linalg.norm(board_from_world.apply(xyz[found]) - corners[found], axis=1)
+    size = np.linalg.norm(np.ptp(corners, axis=0))
+    if np.median(miss) > OFF_BOARD * size:
+        raise CalibrationError(
+            f"frame {observations.frame[frame]}: the triangulated corners are {1e3 * np.median(miss):.1f} mm "
+            f"off a board of {1e3 * size:.0f} mm: the rig's unit or the board's size is wrong, or the views "
+            "do not match"
+        )
+    up = np.sign(np.median(board_from_world.apply(seen_by.centers)[:, 2]))
+    new_from_board = Rotation.from_matrix(np.diag([1.0, up, up]))
+    return rig.moved(RigidTransform.from_rotation(new_from_board) * board_from_world)
+
+
+def placed_on_floor(
+    rig: Rig, floor: ArrayLike, *, above: ArrayLike | None = None, forward: ArrayLike | None = None
+) -> Rig:
+    """Make the plane through points on the floor z = 0, z up, and their middle the origin.
+
+    The points may be the places where a subject's feet stood; a few that are off the floor do no harm.
+
+    Parameters
+    ----------
+    rig : Rig
+    floor : (points, 3) float, m, world
+    above : (n, 3) float, m, world, optional
+        Points known to be above the floor, as heads; the cameras where not given.
+    forward : (3,) float, world, optional
+        Direction that becomes x as nearly as the floor allows; the present x axis where not given.
+
+    Returns
+    -------
+    rig : Rig
+
+    Raises
+    ------
+    CalibrationError
+        If the points do not span a plane, or nothing says which side is up.
+    """
+    points = frozen(floor, ("points", 3), "floor")
+    middle, up = _plane(points[np.isfinite(points).all(axis=1)])
+    side = np.nanmedian((np.asarray(rig.centers if above is None else above, dtype=np.float64) - middle) @ up)
+    if not abs(side) > 0:
+        raise CalibrationError("above: the points lie in the floor, so they do not say which side is up")
+    up = up * np.sign(side)
+    ahead = np.array([1.0, 0, 0]) if forward is None else frozen(forward, (3,), "forward")
+    ahead = ahead - (ahead @ up) * up
+    if np.linalg.norm(ahead) < 1e-3:
+        ahead = np.cross(up, [0.0, 0, 1.0])
+    ahead /= np.linalg.norm(ahead)
+    new_from_old = Rotation.from_matrix(np.array([ahead, np.cross(up, ahead), up]))
+    return rig.moved(RigidTransform.from_components(-new_from_old.apply(middle), new_from_old))
+
+
+def scaled_to_length(rig: Rig, a: ArrayLike, b: ArrayLike, length: float) -> Rig:
+    """Scale the rig such that the median distance of two points is a known length.
+
+    Parameters
+    ----------
+    rig : Rig
+    a, b : (n, 3) float, m, world
+        The two ends, in many frames; NaN where not known.
+    length : float, m
+
+    Returns
+    -------
+    rig : Rig
+
+    Raises
+    ------
+    ShapeError
+        If the two do not have the same shape.
+    ValueError
+        If the length is not positive.
+    CalibrationError
+        If the distance is nowhere known.
+    """
+    a, b = frozen(a, ("n", 3), "a"), frozen(b, ("n", 3), "b")
+    if a.shape != b.shape:
+        raise ShapeError(f"a and b: expected one shape, got {a.shape} and {b.shape}")
+    if not length > 0:
+        raise ValueError(f"length: expected a positive length in m, got {length}")
+    distance = np.linalg.norm(a - b, axis=1)
+    distance = distance[np.isfinite(distance) & (distance > 0)]
+    if not distance.size:
+        raise CalibrationError("the two ends of the known length are never both seen by two cameras")
+    return rig.scaled(length / float(np.median(distance)))
+
+
+def triangulated_points(rig: Rig, xy: Float) -> Float:
+    """Triangulate points robustly, as the bundle adjustment does.
+
+    Parameters
+    ----------
+    rig : Rig
+    xy : (points, views, 2) float, px
+
+    Returns
+    -------
+    xyz : (points, 3) float, m, world
+        NaN where fewer than two views see the point.
+    """
+    from calibration.points.problem import Observations, Views
+    from calibration.points.solver import triangulated
+
+    return triangulated(Observations.of(np.array(xy, dtype=np.float64), rig), Views.of(rig), 30.0)
+
+
+def _plane(points: Float) -> tuple[Float, Float]:
+    """Middle and normal of the plane that most of the points lie in (reweighted total least squares)."""
+    if len(points) < 3:
+        raise CalibrationError(f"{len(points)} points on the floor are known; three or more are needed")
+    weights = np.ones(len(points))
+    for _ in range(50):
+        middle = weights @ points / weights.sum()
+        _, spread, axes = np.linalg.svd(np.sqrt(weights)[:, None] * (points - middle), full_matrices=False)
+        distance = np.abs((points - middle) @ axes[-1])
+        size = max(float(np.median(distance)), 1e-12)
+        weights = 1 / (1 + (distance / size) ** 2) ** 2
+    if not spread[1] > 1e-3 * spread[0]:
+        raise CalibrationError("the points on the floor lie on one line: walk across the floor, too")
+    return middle, axes[-1]

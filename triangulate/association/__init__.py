@@ -1,0 +1,1 @@
+"""Which detections of several subjects belong together across views and time."""

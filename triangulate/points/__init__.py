@@ -1,0 +1,1 @@
+"""From pixels to points: robust triangulation with its uncertainty."""

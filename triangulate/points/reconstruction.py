@@ -1,0 +1,260 @@
+"""From tracks to trajectories: robust triangulation of every keypoint of every frame."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.rig import Rig
+from models2d.detections import Tracks2D
+from triangulate.points.noise_level import noise_scale
+from triangulate.points.pixel_noise import pixel_information
+from triangulate.points.solving import INLIER_SIGMAS, NARROW_DEG, SolvedPoints, solve_information
+from triangulate.trajectories import Status, Trajectories3D
+
+Float = NDArray[np.float64]
+
+CHUNK = 100_000
+"""Points solved at a time, which bounds the memory beyond input and output."""
+
+LOOKED_AT = 40_000
+"""Points, from frames spread over the recording, that the noise is found from."""
+
+
+def reconstruct(
+    tracks: Tracks2D,
+    rig: Rig,
+    *,
+    method: str = "ransac",
+    pixel_sigma: float | None = None,
+    min_confidence: float = 0.0,
+    inlier_sigmas: float = INLIER_SIGMAS,
+    narrow_deg: float = NARROW_DEG,
+    rigs: Sequence[Rig] = (),
+) -> Trajectories3D:
+    """Triangulate tracks, each keypoint of each frame by itself.
+
+    A detection of confidence c has the standard deviation pixel_sigma / max(c, 0.1); where the tracks state a
+    covariance, that is used instead. Pixels outside the part of the image on which a lens was fitted are
+    used, and their points flagged OUTSIDE.
+
+    Parameters
+    ----------
+    tracks : Tracks2D
+    rig : Rig
+        Has a camera for every view of the tracks; they are matched by name.
+    method : "ransac", "refined" or "linear"
+        As `triangulate_points`.
+    pixel_sigma : float, px, optional
+        Standard deviation of a detection of confidence 1. By default found from how well the views agree;
+        then stated covariances are scaled by the same means.
+    min_confidence : float
+        Detections below are treated as not seen.
+    inlier_sigmas : float
+        Distance in standard deviations of its own up to which a detection agrees with a point.
+    narrow_deg : float, deg
+        Largest angle between two rays below which the status is NARROW_BASELINE.
+    rigs : sequence of Rig, optional
+        Draws from the calibration's own uncertainty, in the same world: the scatter of the points that they
+        give is added to the covariance.
+
+    Returns
+    -------
+    trajectories : Trajectories3D
+
+    Raises
+    ------
+    ValueError
+        If a view of the tracks is not in the rig, or an option is out of range.
+    """
+    rig = matched(rig, tracks.views)
+    if not 0 <= min_confidence <= 1:
+        raise ValueError(f"min_confidence: expected a number between 0 and 1, got {min_confidence}")
+    scale = found_scale(tracks, rig, min_confidence) if pixel_sigma is None else 1.0
+    frames, views, subjects, keypoints = tracks.shape
+    shape = (frames, subjects, keypoints)
+    xyz, covariance = np.empty((*shape, 3)), np.empty((*shape, 3, 3))
+    inliers, error = np.empty((frames, views, subjects, keypoints), dtype=np.bool_), np.empty(shape)
+    status = np.empty(shape, dtype=np.int64)
+    step = max(1, CHUNK // max(1, subjects * keypoints))
+    for first in range(0, frames, step):
+        part = slice(first, first + step)
+        xy, information = observations(
+            tracks, part, pixel_sigma=pixel_sigma or 1.0, scale=scale, min_confidence=min_confidence
+        )
+        points = solve_information(
+            xy, information, rig, method=method, inlier_sigmas=inlier_sigmas, narrow_deg=narrow_deg
+        )
+        added = calibration_scatter(xy, information, points, rigs, tracks.views) if len(rigs) else 0.0
+        here = xyz[part].shape[:-1]
+        xyz[part] = points.xyz.reshape(*here, 3)
+        covariance[part] = (points.covariance + added).reshape(*here, 3, 3)
+        inliers[part] = np.moveaxis(points.inliers.reshape(*here, views), -1, 1)
+        error[part] = points.error.reshape(here)
+        status[part] = flagged_outside(points, xy, rig).reshape(here)
+    return Trajectories3D(
+        xyz=xyz,
+        covariance=covariance,
+        inliers=inliers,
+        status=status,
+        error=error,
+        views=tracks.views,
+        skeleton=tracks.skeleton,
+        subjects=tracks.subjects,
+        fps=tracks.fps,
+    )
+
+
+def matched(rig: Rig, views: Sequence[str]) -> Rig:
+    """Return the cameras of these views, in their order.
+
+    Parameters
+    ----------
+    rig : Rig
+    views : sequence of str
+
+    Returns
+    -------
+    rig : Rig
+
+    Raises
+    ------
+    ValueError
+        If a view has no camera; both lists are named.
+    """
+    missing = [view for view in views if view not in rig.names]
+    if missing:
+        raise ValueError(
+            f"no camera called {', '.join(missing)}: the tracks have the views {', '.join(views)}, "
+            f"the rig has the cameras {', '.join(rig.names)}"
+        )
+    return rig.select(views)
+
+
+def found_scale(tracks: Tracks2D, rig: Rig, min_confidence: float = 0.0) -> float:
+    """Find how noisy the detections are, see `triangulate.points.noise_level`.
+
+    Parameters
+    ----------
+    tracks : Tracks2D
+    rig : Rig
+        Its cameras in the order of the tracks' views.
+    min_confidence : float
+
+    Returns
+    -------
+    scale : float
+        Factor on the standard deviations that a pixel_sigma of 1 px, or the stated covariances, imply.
+    """
+    frames, _, subjects, keypoints = tracks.shape
+    every = max(1, frames * subjects * keypoints // LOOKED_AT)
+    xy, information = observations(tracks, slice(None, None, every), min_confidence=min_confidence)
+    return noise_scale(xy, information, rig)
+
+
+def observations(
+    tracks: Tracks2D,
+    frames: slice = slice(None),
+    *,
+    pixel_sigma: float = 1.0,
+    scale: float = 1.0,
+    min_confidence: float = 0.0,
+) -> tuple[Float, Float]:
+    """Flatten tracks to points with views last, each detection with its information.
+
+    Parameters
+    ----------
+    tracks : Tracks2D
+    frames : slice
+    pixel_sigma : float, px
+    scale : float
+        Factor on all standard deviations.
+    min_confidence : float
+        Detections below become NaN.
+
+    Returns
+    -------
+    xy : (points, views, 2) float, px
+        Points are frames, subjects and keypoints flattened.
+    information : (points, views, 3) float, 1/px2
+    """
+    views = len(tracks.views)
+    xy = np.moveaxis(tracks.xy[frames], 1, 3).reshape(-1, views, 2)
+    confidence = np.moveaxis(tracks.confidence[frames], 1, 3).reshape(-1, views)
+    if min_confidence > 0:
+        xy = np.where((confidence >= min_confidence)[..., None], xy, np.nan)
+    covariance = None
+    if tracks.covariance is not None:
+        covariance = np.moveaxis(tracks.covariance[frames], 1, 3).reshape(-1, views, 2, 2)
+    information = pixel_information(xy.shape[:2], pixel_sigma, confidence, covariance)
+    return xy, information / scale**2
+
+
+def flagged_outside(points: SolvedPoints, xy: Float, rig: Rig) -> NDArray[np.int64]:
+    """Mark points that rest on a pixel outside its image or outside the part on which its lens was fitted.
+
+    Parameters
+    ----------
+    points : SolvedPoints
+    xy : (points, views, 2) float, px
+    rig : Rig
+
+    Returns
+    -------
+    status : (points,) int
+    """
+    from triangulate.points.coverage import covered
+
+    outside = (points.inliers & ~covered(xy, rig)).any(axis=1)
+    return np.where(outside & (points.status < Status.OUTSIDE), Status.OUTSIDE, points.status)
+
+
+def calibration_scatter(
+    xy: Float, information: Float, points: SolvedPoints, rigs: Sequence[Rig], views: Sequence[str]
+) -> Float:
+    """Triangulate the inliers with every rig; return how the points scatter.
+
+    Parameters
+    ----------
+    xy : (points, views, 2) float, px
+    information : (points, views, 3) float, 1/px2
+    points : SolvedPoints
+    rigs : sequence of Rig
+    views : sequence of str
+
+    Returns
+    -------
+    covariance : (points, 3, 3) float, m2
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 10 rigs.
+    """
+    if len(rigs) < 10:
+        raise ValueError(f"rigs: a scatter needs at least 10 draws of the calibration, got {len(rigs)}")
+    used = np.where(points.inliers[..., None], xy, np.nan)
+    total = np.zeros((len(xy), 3))
+    squares = np.zeros((len(xy), 3, 3))
+    for rig in rigs:
+        moved = solve_information(used, information, matched(rig, views), method="linear").xyz - points.xyz
+        total += moved
+        squares += moved[:, :, None] * moved[:, None, :]
+    mean = total / len(rigs)
+    return (squares - len(rigs) * mean[:, :, None] * mean[:, None, :]) / (len(rigs) - 1)
+
+
+def status_counts(trajectories: Trajectories3D) -> dict[str, int]:
+    """Count the points of every status.
+
+    Parameters
+    ----------
+    trajectories : Trajectories3D
+
+    Returns
+    -------
+    counts : dict of str to int
+        Every status by name, in order, those that do not occur included.
+    """
+    counts = np.bincount(trajectories.status.ravel(), minlength=len(Status))
+    return {status.name: int(counts[status]) for status in Status}

@@ -1,0 +1,105 @@
+"""A rig as plain arrays, the way the compiled kernels take it."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.lenses.undistortion import lens_kind, lens_terms, normaliser
+from calibration.rig import Rig
+
+Float = NDArray[np.float64]
+
+
+class RigArrays(NamedTuple):
+    """Cameras as arrays, in a world whose origin is `pivot`.
+
+    Attributes
+    ----------
+    P : (views, 12) float, m
+        [R t] row by row, onto normalised coordinates.
+    kind : (views,) int
+        Of the lens, see `calibration.lenses.undistortion`.
+    lens : (views, 13) float
+        Distortion coefficients and fold, see `calibration.lenses.undistortion.lens_terms`.
+    normalise : (views, 6) float
+        Affine map from pixels to distorted normalised coordinates.
+    K : (views, 4) float, px
+        K[:2, :2] row by row.
+    pivot : (3,) float, m, world
+    """
+
+    P: Float
+    kind: NDArray[np.int64]
+    lens: Float
+    normalise: Float
+    K: Float
+    pivot: Float
+
+    def repeated(self, times: int) -> "RigArrays":
+        """Return every camera several times in a row.
+
+        Parameters
+        ----------
+        times : int
+
+        Returns
+        -------
+        arrays : RigArrays
+        """
+        index = np.repeat(np.arange(len(self.P)), times)
+        return RigArrays(
+            self.P[index],
+            self.kind[index],
+            self.lens[index],
+            self.normalise[index],
+            self.K[index],
+            self.pivot,
+        )
+
+
+def rig_arrays(rig: Rig) -> RigArrays:
+    """Pack a rig; the origin moves to where its cameras look, which keeps sums of squares well conditioned.
+
+    Parameters
+    ----------
+    rig : Rig
+
+    Returns
+    -------
+    arrays : RigArrays
+    """
+    R = np.array([camera.R for camera in rig.cameras])
+    t = np.array([camera.t for camera in rig.cameras])
+    pivot = looked_at(R, t)
+    intrinsics = [camera.intrinsics for camera in rig.cameras]
+    return RigArrays(
+        P=np.concatenate([R, (R @ pivot + t)[:, :, None]], axis=2).reshape(-1, 12),
+        kind=np.array([lens_kind(lens.model, lens.distortion) for lens in intrinsics], dtype=np.int64),
+        lens=np.array([lens_terms(lens.model, lens.distortion) for lens in intrinsics]),
+        normalise=np.array([normaliser(lens.K) for lens in intrinsics]),
+        K=np.array([lens.K[:2, :2].ravel() for lens in intrinsics]),
+        pivot=pivot,
+    )
+
+
+def looked_at(R: Float, t: Float) -> Float:
+    """Find the point nearest to the optical axes of all cameras.
+
+    Parameters
+    ----------
+    R : (views, 3, 3) float
+    t : (views, 3) float, m
+
+    Returns
+    -------
+    pivot : (3,) float, m, world
+        The mean camera centre where the axes are parallel.
+    """
+    centers = -np.einsum("vji,vj->vi", R, t)
+    mean = centers.mean(axis=0)
+    across = np.eye(3) - R[:, 2, :, None] * R[:, 2, None, :]
+    system = across.sum(axis=0)
+    if np.linalg.eigvalsh(system)[0] < 1e-6 * len(R):
+        return mean
+    return mean + np.linalg.solve(system, np.einsum("vij,vj->i", across, centers - mean))

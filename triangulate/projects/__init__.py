@@ -1,0 +1,1 @@
+"""A project folder: its file, its stages, what is up to date."""

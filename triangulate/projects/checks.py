@@ -1,0 +1,141 @@
+"""Look at everything a project names before any stage runs, and say what to mend."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibration.corners.finding import find_corners
+from calibration.errors import CalibrationError
+from calibration.recordings.recording import Recording
+from calibration.rig import Rig
+from calibration.start.view_graph import check_connected, view_graph
+from triangulate.errors import ProjectError
+from triangulate.projects.pipeline import Progress, open_recording, read_files
+from triangulate.projects.project import Project, Source, Trial
+
+SAMPLED = 60
+"""Frames of the calibration recording in which the board is looked for."""
+
+FEW = 8
+"""Sampled frames in which a camera should see the board at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of `triangulate check`.
+
+    Attributes
+    ----------
+    where : str
+        Which part of the project.
+    text : str
+    bad : bool
+        Whether it keeps a stage from running.
+    """
+
+    where: str
+    text: str
+    bad: bool = False
+
+
+def check_project(project: Project, *, progress: Progress | None = None) -> Iterator[Finding]:
+    """Look at recordings, board, rig and detections of a project; nothing is written.
+
+    Parameters
+    ----------
+    project : Project
+    progress : callable, optional
+
+    Yields
+    ------
+    finding : Finding
+    """
+    yield Finding(where="cameras", text=", ".join(project.cameras))
+    yield from _calibration(project, progress)
+    if not project.trials:
+        yield Finding(where="trials", text="none; add a section [trials.NAME] with a recording", bad=True)
+    for trial in project.trials:
+        yield from _trial(project, trial)
+
+
+def _calibration(project: Project, progress: Progress | None) -> Iterator[Finding]:
+    plan, where = project.calibration, "calibration"
+    if plan.rig is not None:
+        try:
+            rig = Rig.load(plan.rig, unit=plan.unit).select(project.cameras)
+        except (ValueError, OSError) as error:
+            yield Finding(where=where, text=str(error), bad=True)
+            return
+        spread = np.linalg.norm(rig.centers - rig.centers.mean(axis=0), axis=1).max()
+        yield Finding(where=where, text=f"{plan.rig.name}: {len(rig)} cameras within {2 * spread:.2f} m")
+        return
+    recording = yield from _recording(plan.recording, project, where)
+    if recording is None or plan.board is None:
+        return
+    stride = max(plan.stride, len(recording) // SAMPLED)
+    try:
+        observations = find_corners(recording, plan.board, stride=stride, progress=progress)
+    except CalibrationError as error:
+        yield Finding(where=where, text=str(error), bad=True)
+        return
+    for note in observations.notes:
+        if note not in recording.notes:
+            yield Finding(where=where, text=note)
+    looked = len(range(0, len(recording), stride))
+    for view, name in enumerate(observations.names):
+        seen = observations.seen[:, view].any(axis=1).sum()
+        finding = f"board seen in {seen} of {looked} frames looked at, "
+        finding += f"{observations.seen[:, view].sum()} corners"
+        few = seen < min(FEW, looked)
+        yield Finding(
+            where=f"{where}, camera {name}", text=finding + ("; too few" if few else ""), bad=seen == 0
+        )
+    try:
+        graph = view_graph(observations)
+        yield Finding(where=where, text="frames in which two cameras see the board\n" + graph.table())
+        check_connected(graph)
+    except CalibrationError as error:
+        yield Finding(where=where, text=str(error), bad=True)
+
+
+def _trial(project: Project, trial: Trial) -> Iterator[Finding]:
+    where = f"trial {trial.name}"
+    if trial.recording is not None:
+        yield from _recording(trial.recording, project, where)
+    if trial.detections is None:
+        if project.model is None:
+            yield Finding(where=where, text="neither files of detections nor a model are named", bad=True)
+        return
+    try:
+        found = read_files(project, trial)
+    except (ProjectError, CalibrationError, ValueError, OSError) as error:
+        yield Finding(where=where, text=str(error), bad=True)
+        return
+    seen = np.isfinite(found.xy[..., 0])
+    yield Finding(
+        where=where,
+        text=f"detections: {found.shape[0]} frames, {found.shape[2]} individuals at most, "
+        f"{len(found.skeleton.keypoints)} keypoints, {found.fps:g} Hz, {100 * seen.mean():.0f}% present",
+    )
+
+
+def _recording(
+    source: Source | None, project: Project, where: str
+) -> Generator[Finding, None, Recording | None]:
+    """Yield what a recording is like; return it, or None where it cannot be opened."""
+    if source is None:
+        return None
+    try:
+        recording = open_recording(source, project.cameras, where)
+    except (ProjectError, CalibrationError, ValueError, OSError) as error:
+        yield Finding(where=where, text=str(error), bad=True)
+        return None
+    rate = f" at {recording.fps:g} Hz" if np.isfinite(recording.fps) else ""
+    sizes = ", ".join(sorted({f"{width} x {height}" for width, height in recording.sizes}))
+    yield Finding(
+        where=where, text=f"{len(recording)} frames{rate}, {len(recording.names)} views of {sizes} px"
+    )
+    for note in recording.notes:
+        yield Finding(where=where, text=note)
+    return recording

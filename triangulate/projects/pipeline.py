@@ -1,0 +1,400 @@
+"""The stages of a project, each of them restartable: calibrate, detect, reconstruct, export.
+
+A stage writes its results whole or not at all, with a record of its inputs and options beside them, and does
+nothing where that record still holds.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from calibration.corners.finding import find_corners
+from calibration.corners.observations import BoardObservations
+from calibration.errors import CalibrationError
+from calibration.recordings.recording import Recording
+from calibration.rig import Rig
+from calibration.world.levelling import levelled
+from models2d.detections import Detections2D, Tracks2D
+from models2d.skeleton import Skeleton
+from triangulate.errors import ProjectError
+from triangulate.export.formats import FORMATS, write
+from triangulate.points.image_bounds import inside_images
+from triangulate.projects.freshness import record_of, save_record, stale
+from triangulate.projects.project import Project, Source, Trial
+
+Progress = Callable[..., Iterable[Any]]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Outcome:
+    """What a stage did.
+
+    Attributes
+    ----------
+    stage : str
+    trial : str
+        Empty for the calibration.
+    outputs : tuple of path
+    seconds : float, s
+    reason : str or None
+        Why it ran; None where everything was up to date.
+    summary : str
+        Empty where it did not run.
+    """
+
+    stage: str
+    outputs: tuple[Path, ...]
+    trial: str = ""
+    seconds: float = 0.0
+    reason: str | None = None
+    summary: str = ""
+
+
+def open_recording(source: Source, cameras: tuple[str, ...], what: str) -> Recording:
+    """Open the recording of a project's cameras, in their order.
+
+    Parameters
+    ----------
+    source : mapping or path
+    cameras : tuple of str
+    what : str
+        How the recording is called in an error.
+
+    Returns
+    -------
+    recording : Recording
+
+    Raises
+    ------
+    ProjectError
+        If a camera has no file in it.
+    CalibrationError, FileNotFoundError
+        As `Recording.open`.
+    """
+    recording = Recording.open(source)
+    missing = [name for name in cameras if name not in recording.names]
+    if missing:
+        raise ProjectError(
+            f"{what}: no file for camera {', '.join(missing)} in {source}; found {', '.join(recording.names)}"
+        )
+    return recording.views(cameras)
+
+
+def calibrate_project(project: Project, *, force: bool = False, progress: Progress | None = None) -> Outcome:
+    """Find the rig, or take the one that the project names, and write calibration.toml (and .html).
+
+    Parameters
+    ----------
+    project : Project
+    force : bool
+        Whether to run although everything is up to date.
+    progress : callable, optional
+
+    Returns
+    -------
+    outcome : Outcome
+
+    Raises
+    ------
+    ProjectError, CalibrationError, ValueError, OSError
+        If recording, board or rig cannot be used; nothing is written then.
+    """
+    began, plan = perf_counter(), project.calibration
+    if plan.rig is not None:
+        return _adopt_rig(project, force)
+    outputs = (project.rig_file, project.rig_file.with_suffix(".html"))
+    options = {key: value for key, value in asdict(plan).items() if key not in ("recording", "rig")}
+    record = record_of(_named("recording", plan.recording), {**options, "cameras": project.cameras})
+    reason = "asked to" if force else stale(outputs, record)
+    if reason is None:
+        return Outcome(stage="calibrate", outputs=outputs)
+    from calibration.calibrator import calibrate
+
+    if plan.recording is None or plan.board is None:
+        raise ProjectError(f"{project.file}: calibration: needs a recording and a board")
+    recording = open_recording(plan.recording, project.cameras, "calibration")
+    observations = find_corners(recording, plan.board, stride=plan.stride, progress=progress)
+    if observations.mirrored:  # flipped here only, so the trials' videos would not fit the rig
+        names = ", ".join(observations.mirrored)
+        raise ProjectError(
+            f"calibration: camera {names} filmed mirror images: flip its videos, of the calibration and of "
+            "every trial, left to right, and calibrate again"
+        )
+    rig, report = calibrate(observations, lens=plan.lens)
+    rig = _placed(rig, observations, plan.floor_frame)
+    rig.save(outputs[0])
+    report.write_html(outputs[1])
+    save_record(outputs[0], record)
+    return Outcome(
+        stage="calibrate",
+        outputs=outputs,
+        seconds=perf_counter() - began,
+        reason=reason,
+        summary="; ".join(
+            (
+                f"{report.median:.3f} px median reprojection",
+                f"{report.frames_used} of {report.frames_total} frames with the board",
+                *observations.notes,
+            )
+        ),
+    )
+
+
+def _adopt_rig(project: Project, force: bool) -> Outcome:
+    plan, output = project.calibration, project.rig_file
+    if plan.rig is None:
+        raise ProjectError(f"{project.file}: calibration: names no rig")
+    if not plan.rig.exists():
+        raise ProjectError(f"{project.file}: calibration: {plan.rig} is not there")
+    if plan.rig.resolve() == output.resolve():
+        Rig.load(output, unit=plan.unit).select(project.cameras)
+        return Outcome(stage="calibrate", outputs=(output,))
+    record = record_of({"rig": plan.rig}, {"unit": plan.unit, "cameras": project.cameras})
+    reason = "asked to" if force else stale([output], record)
+    if reason is not None:
+        Rig.load(plan.rig, unit=plan.unit).select(project.cameras).save(output)
+        save_record(output, record)
+    return Outcome(stage="calibrate", outputs=(output,), reason=reason, summary=f"taken from {plan.rig}")
+
+
+def _placed(rig: Rig, observations: BoardObservations, floor_frame: int | None) -> Rig:
+    if floor_frame is None:
+        return levelled(rig)
+    from calibration.world.placement import placed_on_board
+
+    index = np.flatnonzero(observations.frame == floor_frame)
+    if not len(index):
+        raise CalibrationError(
+            f"floor_frame: no camera sees the board in frame {floor_frame}; choose a frame in which two "
+            "cameras see it lying on the floor"
+        )
+    return placed_on_board(rig, observations, int(index[0]))
+
+
+def detect_trial(
+    project: Project, trial: Trial, *, force: bool = False, progress: Progress | None = None
+) -> Outcome:
+    """Find keypoints in every view of a trial, by the network or from files, and write detections.parquet.
+
+    Parameters
+    ----------
+    project : Project
+    trial : Trial
+    force : bool
+    progress : callable, optional
+
+    Returns
+    -------
+    outcome : Outcome
+
+    Raises
+    ------
+    ProjectError, ModelError, ValueError, OSError
+        If there is nothing to detect with, or recording or files do not fit.
+    """
+    began, output = perf_counter(), project.results(trial.name) / "detections.parquet"
+    inputs = (
+        _named("detections", trial.detections) if trial.detections else _named("recording", trial.recording)
+    )
+    model = None if project.model is None else _beside(project, project.model)
+    if isinstance(model, Path) and not trial.detections:
+        inputs["model"] = model
+    options = {
+        "model": str(model),
+        "skeleton": project.skeleton,
+        "fps": project.fps,
+        "cameras": project.cameras,
+    }
+    record = record_of(inputs, options)
+    reason = "asked to" if force else stale([output], record)
+    if reason is None:
+        return Outcome(stage="detect", trial=trial.name, outputs=(output,))
+    found = read_files(project, trial) if trial.detections else _run_network(project, trial, model, progress)
+    from models2d.readers.writing import write_detections
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_detections(found, output)
+    save_record(output, record)
+    seen = np.isfinite(found.xy[..., 0]).any(axis=2).mean()
+    return Outcome(
+        stage="detect",
+        trial=trial.name,
+        outputs=(output,),
+        seconds=perf_counter() - began,
+        reason=reason,
+        summary=f"{found.shape[0]} frames, {len(found.views)} views, {100 * seen:.0f}% of keypoints found",
+    )
+
+
+def read_files(project: Project, trial: Trial) -> Detections2D:
+    """Read the files of another tool that a trial names.
+
+    Parameters
+    ----------
+    project : Project
+    trial : Trial
+
+    Returns
+    -------
+    detections : Detections2D
+
+    Raises
+    ------
+    ProjectError, ValueError, OSError
+        If a file is missing or malformed, or the files do not fit each other or the recording.
+    """
+    from models2d.readers.joining import read_detections
+
+    skeleton = None if project.skeleton is None else Skeleton.load(_beside(project, project.skeleton))
+    recording = None
+    if trial.recording is not None:
+        recording = open_recording(trial.recording, project.cameras, f"trial {trial.name}")
+    fps = project.fps
+    if fps is None and recording is not None and np.isfinite(recording.fps):
+        fps = recording.fps
+    found = read_detections(trial.detections or {}, skeleton=skeleton, fps=fps)
+    if recording is not None and len(recording) != found.shape[0]:
+        raise ProjectError(
+            f"trial {trial.name}: the detections have {found.shape[0]} frames, the recording has "
+            f"{len(recording)}; they must be of the same recording, uncut"
+        )
+    return found
+
+
+def _run_network(
+    project: Project, trial: Trial, model: str | Path | None, progress: Progress | None
+) -> Detections2D:
+    if model is None:
+        raise ProjectError(
+            f"{project.file}: detections: trial {trial.name} has no files of another tool, and no model is "
+            'named; set model = "NAME or PATH", or detections = "PATH/{camera}.h5" in the trial'
+        )
+    from models2d.inference import detect
+    from models2d.weights import load_model
+
+    if trial.recording is None:
+        raise ProjectError(f"{project.file}: trial {trial.name}: needs a recording")
+    recording = open_recording(trial.recording, project.cameras, f"trial {trial.name}")
+    return detect(recording, load_model(model), fps=project.fps, progress=progress)
+
+
+def _beside(project: Project, name: str) -> str | Path:
+    """Take a name with a suffix as a path beside the project file, others as the name of what is shipped."""
+    return project.folder / name if Path(name).suffix else name
+
+
+def reconstruct_trial(
+    project: Project, trial: Trial, *, force: bool = False, progress: Progress | None = None
+) -> Outcome:
+    """Triangulate and smooth a trial; write trajectories, raw points, the exports and report.html.
+
+    Parameters
+    ----------
+    project : Project
+    trial : Trial
+    force : bool
+    progress : callable, optional
+
+    Returns
+    -------
+    outcome : Outcome
+
+    Raises
+    ------
+    ProjectError, TriangulationError, ValueError, OSError
+        If calibration or detections are not there or do not fit.
+    """
+    began, folder = perf_counter(), project.results(trial.name)
+    detections, rig_file = folder / "detections.parquet", project.rig_file
+    for path, stage in ((rig_file, "calibrate"), (detections, f"detect {project.file}")):
+        if not path.exists():
+            raise ProjectError(f"{path} is not there yet; run `triangulate {stage}` first")
+    exports = [folder / f"trajectories{FORMATS[name][0]}" for name in project.formats]
+    outputs = (folder / "trajectories.parquet", folder / "raw.parquet", folder / "report.html", *exports)
+    options = {
+        "subjects": project.subjects,
+        "min_confidence": project.min_confidence,
+        "smooth": project.smooth,
+        **project.smoothing,
+    }
+    record = record_of({"calibration": rig_file, "detections": detections}, options)
+    reason = "asked to" if force else stale(outputs, record)
+    if reason is None:
+        return Outcome(stage="reconstruct", trial=trial.name, outputs=outputs)
+    from models2d.readers.joining import read_detections
+    from triangulate.points.reconstruction import reconstruct
+    from triangulate.reporting.report import write_report
+
+    rig = Rig.load(rig_file)
+    inside, dropped = inside_images(read_detections(detections), rig)
+    tracks = _tracks(project, inside, rig)
+    raw = final = reconstruct(tracks, rig, min_confidence=project.min_confidence)
+    report = None
+    if project.smooth:
+        from triangulate.smoothing.smoother import smooth
+
+        final, report = smooth(tracks, rig, raw, progress=progress, **project.smoothing)
+    write(raw, outputs[1])
+    for path in exports:
+        write(final, path)
+    write_report(outputs[2], final, rig, tracks=tracks, raw=raw, solve=report, title=trial.name)
+    write(final, outputs[0])
+    save_record(outputs[0], record)
+    return Outcome(
+        stage="reconstruct",
+        trial=trial.name,
+        outputs=outputs,
+        seconds=perf_counter() - began,
+        reason=reason,
+        summary=f"{100 * np.isfinite(final.xyz[..., 0]).mean():.0f}% of points, "
+        f"{_median(final.error):.2f} px median reprojection"
+        + "".join(
+            f"; {count} detections outside the image of {view} left out" for view, count in dropped.items()
+        ),
+    )
+
+
+def _median(error: np.ndarray) -> float:
+    known = error[np.isfinite(error)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def _tracks(project: Project, detections: Detections2D, rig: Rig) -> Tracks2D:
+    if project.subjects == 1 and detections.shape[2] == 1:
+        return detections.as_tracks()
+    from triangulate.association.subjects import associate
+
+    return associate(detections, rig, subjects=project.subjects)
+
+
+def run_project(
+    project: Project, *, force: bool = False, progress: Progress | None = None
+) -> Iterable[Outcome]:
+    """Run every stage that is out of date, one after the other.
+
+    Parameters
+    ----------
+    project : Project
+    force : bool
+    progress : callable, optional
+
+    Yields
+    ------
+    outcome : Outcome
+        As each stage ends.
+    """
+    trials = project.chosen(())
+    yield calibrate_project(project, force=force, progress=progress)
+    for trial in trials:
+        yield detect_trial(project, trial, force=force, progress=progress)
+        yield reconstruct_trial(project, trial, force=force, progress=progress)
+
+
+def _named(what: str, source: Any) -> dict[str, Path]:
+    if isinstance(source, dict):
+        return {f"{what} {name}": path for name, path in source.items()}
+    return {} if source is None else {what: source}

@@ -1,0 +1,317 @@
+"""What a project is: cameras, calibration, detections, trials and options; read from TOML and checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from calibration.boards.board import KINDS, Board
+from calibration.toml_files import read_toml
+from triangulate.errors import ProjectError
+from triangulate.export.formats import FORMATS
+from triangulate.projects.values import Section
+
+Source = dict[str, Path] | Path
+"""Files by the name of the camera, or a folder in which each camera has its own."""
+
+FILE = "project.toml"
+LENSES = ("pinhole4", "pinhole5", "pinhole8", "pinhole12", "fisheye")
+SMOOTHING = ("pixel_sigma", "jerk_sigma", "acceleration_sigma", "bone_sigma", "max_gap")
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class CalibrationPlan:
+    """How the rig is found.
+
+    Attributes
+    ----------
+    recording : dict of str to path, path, or None
+    board : Board or None
+    rig : path or None
+        A calibration made elsewhere, used instead of a recording.
+    unit : str or None
+        Length unit of that calibration, where its format does not say.
+    lens : str or dict of str to str
+        Lens model, for all cameras or by name.
+    stride : int
+        Every so many frames of the recording are looked at.
+    floor_frame : int or None
+        Frame of the recording in which the board lies on the floor: it sets the world.
+    """
+
+    recording: Source | None = None
+    board: Board | None = None
+    rig: Path | None = None
+    unit: str | None = None
+    lens: str | dict[str, str] = "pinhole5"
+    stride: int = 1
+    floor_frame: int | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Trial:
+    """One recording of a subject.
+
+    Attributes
+    ----------
+    name : str
+    recording : dict of str to path, path, or None
+    detections : dict of str to path, or None
+        Files of another tool, by camera; the network is not run then.
+    """
+
+    name: str
+    recording: Source | None = None
+    detections: dict[str, Path] | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Project:
+    """A project file, checked.
+
+    Attributes
+    ----------
+    file : path
+    cameras : tuple of str
+    calibration : CalibrationPlan
+    model : str or None
+        Name of a shipped network, or path of one.
+    skeleton : str or None
+        Name of a shipped skeleton, or path of one; by default the detections' own.
+    subjects : int
+        How many subjects each view shows at most.
+    fps : float, Hz, or None
+        Where no file states it.
+    min_confidence : float
+        Detections below are not used.
+    smooth : bool
+    smoothing : dict of str to float
+        Options of `smooth` that are not left to the data.
+    formats : tuple of str
+        What is exported beside the Parquet; keys of `FORMATS`.
+    trials : tuple of Trial
+    """
+
+    file: Path
+    cameras: tuple[str, ...]
+    calibration: CalibrationPlan
+    model: str | None = None
+    skeleton: str | None = None
+    subjects: int = 1
+    fps: float | None = None
+    min_confidence: float = 0.0
+    smooth: bool = True
+    smoothing: dict[str, Any] = field(default_factory=dict)
+    formats: tuple[str, ...] = ("trc", "c3d", "csv")
+    trials: tuple[Trial, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where the project file lies; its paths are relative to it."""
+        return self.file.parent
+
+    @property
+    def rig_file(self) -> Path:
+        """The calibration that later stages read."""
+        return self.folder / "calibration.toml"
+
+    def results(self, trial: str) -> Path:
+        """Return the folder of a trial's results.
+
+        Parameters
+        ----------
+        trial : str
+
+        Returns
+        -------
+        folder : path
+        """
+        return self.folder / "results" / trial
+
+    def chosen(self, names: tuple[str, ...]) -> tuple[Trial, ...]:
+        """Return the trials of these names, or all.
+
+        Parameters
+        ----------
+        names : tuple of str
+
+        Returns
+        -------
+        trials : tuple of Trial
+
+        Raises
+        ------
+        ProjectError
+            If a name is unknown or there is no trial at all.
+        """
+        known = {trial.name: trial for trial in self.trials}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ProjectError(
+                f"{self.file}: no trial called {', '.join(unknown)}; there are {', '.join(known) or 'none'}"
+            )
+        if not known:
+            raise ProjectError(f"{self.file}: no trials; add a section [trials.NAME] with a recording")
+        return tuple(known[name] for name in names) or self.trials
+
+
+def load_project(path: str | Path) -> Project:
+    """Read and check a project file.
+
+    Parameters
+    ----------
+    path : path
+        The file, or the folder in which it is called project.toml.
+
+    Returns
+    -------
+    project : Project
+
+    Raises
+    ------
+    ProjectError
+        If there is no such file, or a section, key or value is wrong: file, line and key are named.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file /= FILE
+    if not file.is_file():
+        raise ProjectError(f"{file}: no such project file; `triangulate init {file.parent}` writes one")
+    try:
+        document = read_toml(file)
+    except ValueError as error:
+        raise ProjectError(str(error)) from error
+    top = Section(file, "", document)
+    cameras = top.texts("cameras")
+    if len(cameras) < 2:
+        raise top.error("cameras", f"3D needs at least two cameras, got {len(cameras)}")
+    plan = _calibration(top.section("calibration"), cameras)
+    detections = top.section("detections")
+    reconstruct = top.section("reconstruct")
+    smoothing = {key: reconstruct.number(key, least=0.0) for key in SMOOTHING}
+    project = Project(
+        file=file,
+        cameras=cameras,
+        calibration=plan,
+        model=detections.text("model"),
+        skeleton=detections.text("skeleton"),
+        subjects=int(detections.number("subjects", 1, least=1, whole=True) or 1),
+        fps=detections.number("fps", least=0.0),
+        min_confidence=detections.number("min_confidence", 0.0) or 0.0,
+        smooth=reconstruct.switch("smooth", True),
+        smoothing={key: value for key, value in smoothing.items() if value is not None},
+        formats=_formats(top.section("export")),
+        trials=_trials(top.section("trials"), cameras),
+    )
+    for section in (detections, reconstruct, top):
+        section.finish()
+    return project
+
+
+def _calibration(section: Section, cameras: tuple[str, ...]) -> CalibrationPlan:
+    rig = section.text("rig")
+    plan = CalibrationPlan(
+        recording=_source(section, "recording", cameras),
+        board=_board(section.section("board")) if "board" in section else None,
+        rig=None if rig is None else section.file.parent / rig,
+        unit=section.text("unit", among=("m", "cm", "mm")),
+        lens=_lens(section, cameras),
+        stride=int(section.number("stride", 1, least=1, whole=True) or 1),
+        floor_frame=_index(section.number("floor_frame", least=0, whole=True)),
+    )
+    section.take("board")
+    if plan.rig is None and plan.recording is None:
+        raise section.error(None, "needs either a recording of a board or a rig calibrated elsewhere")
+    if plan.rig is None and plan.board is None:
+        raise section.error(None, "the recording needs a section [calibration.board]")
+    section.finish()
+    return plan
+
+
+def _index(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _lens(section: Section, cameras: tuple[str, ...]) -> str | dict[str, str]:
+    value = section.take("lens", "pinhole5")
+    if isinstance(value, str):
+        return section.text("lens", "pinhole5", LENSES) or "pinhole5"
+    inner = section.section("lens")
+    lenses = {name: inner.text(name, "pinhole5", LENSES) or "pinhole5" for name in cameras}
+    inner.finish()
+    return lenses
+
+
+def _board(section: Section) -> Board:
+    kind = section.text("kind", "charuco", KINDS) or "charuco"
+    values: dict[str, Any] = {key: section.number(key, least=1, whole=True) for key in ("columns", "rows")}
+    values |= {key: section.number(key, least=0.0) for key in ("square", "marker")}
+    values["dictionary"] = section.text("dictionary")
+    switches: dict[str, Any] = {key: section.switch(key, False) for key in ("legacy", "inverted")}
+    first = section.number("first", 0, least=0, whole=True)
+    section.finish()
+    needed = ("columns", "rows", "square") if kind == "chessboard" else tuple(values)
+    missing = [key for key in needed if values[key] is None]
+    if missing:
+        raise section.error(None, f"a {kind} board needs {', '.join(missing)}")
+    if values["square"] > 1:
+        raise section.error("square", f"lengths are in metres; {values['square']:g} m looks like millimetres")
+    try:
+        known = {**switches, **{key: values[key] for key in needed}}
+        board = Board(kind=kind, first=_index(first) or 0, **known)
+        board.image(8)  # a dictionary that is unknown or too small shows only when the board is drawn
+    except ValueError as error:
+        raise section.error(None, str(error)) from error
+    return board
+
+
+def _formats(section: Section) -> tuple[str, ...]:
+    formats = section.texts("formats", ("trc", "c3d", "csv"))
+    for name in formats:
+        if name not in FORMATS:
+            raise section.error("formats", f"no format called {name!r}; known are {', '.join(FORMATS)}")
+    section.finish()
+    return formats
+
+
+def _trials(section: Section, cameras: tuple[str, ...]) -> tuple[Trial, ...]:
+    trials = []
+    for name in section.keys():  # noqa: SIM118 - a Section is not a dict
+        inner = section.section(name)
+        if not name or name != Path(name).name or name.startswith("."):
+            raise inner.error(None, "a trial's name is the name of a folder: no slashes, no leading dot")
+        detections = _source(inner, "detections", cameras)
+        if isinstance(detections, Path):
+            raise inner.error("detections", 'expected a file for each camera, as "PATH/{camera}.h5"')
+        trial = Trial(name=name, recording=_source(inner, "recording", cameras), detections=detections)
+        if trial.recording is None and trial.detections is None:
+            raise inner.error(None, "needs a recording, or detections of another tool")
+        inner.finish()
+        trials.append(trial)
+    return tuple(trials)
+
+
+def _source(section: Section, key: str, cameras: tuple[str, ...]) -> Any:
+    """Read "FOLDER", "PATH/{camera}.mp4" or a table of one path per camera."""
+    value = section.take(key)
+    folder = section.file.parent
+    if value is None:
+        return None
+    if isinstance(value, str):
+        if "{camera}" not in value:
+            return folder / value
+        return {name: folder / value.replace("{camera}", name) for name in cameras}
+    if not isinstance(value, Mapping) or not all(isinstance(path, str) for path in value.values()):
+        raise section.error(
+            key, f'expected a path such as "PATH/{{camera}}.mp4" or a table of one per camera, got {value!r}'
+        )
+    unknown, missing = [n for n in value if n not in cameras], [n for n in cameras if n not in value]
+    if unknown or missing:
+        raise section.error(
+            key,
+            "; ".join(
+                [f"no camera is called {name}" for name in unknown]
+                + [f"camera {name} is missing" for name in missing]
+            ),
+        )
+    return {name: folder / value[name] for name in cameras}

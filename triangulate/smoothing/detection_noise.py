@@ -1,0 +1,239 @@
+# ruff: noqa: PLR0917  (compiled kernels take plain arrays)
+"""How noisy the detections of each view and keypoint are, how heavy their tails, and how long errors persist.
+
+All of it is read from the residuals of points triangulated frame by frame, so that nothing is assumed about
+motion. Importing this loads numba.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from calibration.rig import Rig
+from triangulate.smoothing.inputs import Pixels, RawPoints, raw_points
+from triangulate.smoothing.kernels import Views
+from triangulate.smoothing.residuals import project
+
+Float = NDArray[np.float64]
+
+ROUNDS = 3
+PSEUDO = 60
+"""Detections' worth of belief that a keypoint is as noisy as all are, and in a view as in all views."""
+
+APART = 2.0
+"""Most by which one view's noise may differ from a keypoint's: with few views to compare, one can always be
+made to fit perfectly and the others blamed."""
+
+TAILS = (4.0, 6.0, 10.0, 30.0)
+"""Degrees of freedom to choose from."""
+
+FAR = (13.8, 60.0)
+"""Squared standardised residuals between which a normal detection lies once in a thousand, a mistake
+seldom."""
+
+LAGS = np.array([1, 2, 3, 5, 8, 12, 18, 27, 40])
+"""Frames after which residuals are compared with themselves."""
+
+LASTING = 12
+"""Frames after which what is left of an error counts as persistent."""
+
+BELIEVED = 0.2
+"""Correlation from one frame to the next below which errors count as independent."""
+
+
+class Noise(NamedTuple):
+    """What is known about detection errors.
+
+    Attributes
+    ----------
+    sigma : (views, keypoints) float
+        Factor on the standard deviations that the information implies.
+    nu : float
+        Degrees of freedom.
+    persistence : (keypoints,) float
+        Share of the error's variance that does not change within `LASTING` frames: where a view always
+        sees another place than the others, or the calibration is off. No smoothing takes it away.
+    """
+
+    sigma: Float
+    nu: float
+    correlation: Float
+
+    @property
+    def persistence(self) -> Float:
+        """See above."""
+        return self.correlation[:, LASTING]
+
+
+def find_noise(cuts: list[Pixels], rig: Rig, views: Views) -> Noise:
+    """Compare the residuals of robustly triangulated points with the information of the detections.
+
+    A residual is smaller than the error, since the point was fitted to it: its expected square is the error's
+    variance times one minus the leverage. Medians, so that mistakes hardly matter.
+
+    Parameters
+    ----------
+    cuts : list of Pixels
+        Pieces of the recording, each of consecutive frames.
+    rig : Rig
+    views : Views
+        The same cameras.
+
+    Returns
+    -------
+    noise : Noise
+    """
+    keypoints, count = cuts[0].xy.shape[1:3]
+    sigma, nu = np.ones((count, keypoints)), TAILS[-1]
+    for _ in range(ROUNDS):
+        scaled = [Pixels(cut.xy, cut.information / sigma.T[:, :, None] ** 2) for cut in cuts]
+        raws = [raw_points(cut, rig) for cut in scaled]
+        parts = [standardised(cut, raw, views) for cut, raw in zip(scaled, raws, strict=True)]
+        squares = np.concatenate([(part**2).sum(axis=-1) for part in parts])
+        if not np.isfinite(squares).any():
+            break
+        nu = heaviness(squares)
+        near = np.where(squares < FAR[1], squares, np.nan)  # mistakes would shift the median
+        sigma = sigma * shrunk_scale(near, nu * (2 ** (2 / nu) - 1))
+    else:
+        return Noise(sigma, nu, correlation_in_time(parts))
+    return Noise(sigma, nu, np.eye(1, LAGS[-1] + 1).repeat(keypoints, axis=0))
+
+
+def standardised(pixels: Pixels, raw: RawPoints, views: Views) -> Float:
+    """Divide residuals by the standard deviation that they should have.
+
+    Parameters
+    ----------
+    pixels : Pixels
+    raw : RawPoints
+    views : Views
+
+    Returns
+    -------
+    residual : (frames, keypoints, views, 2) float
+        NaN where a point has no view to spare.
+    """
+    frames, keypoints, count, _ = pixels.xy.shape
+    out = np.full((frames * keypoints, count, 2), np.nan)
+    standardise(
+        pixels.xy.reshape(-1, count, 2),
+        pixels.information.reshape(-1, count, 3),
+        np.ascontiguousarray(raw.xyz.reshape(-1, 3)),
+        np.ascontiguousarray(raw.covariance.reshape(-1, 3, 3)),
+        np.ascontiguousarray(raw.inliers.reshape(-1, count)),
+        views,
+        out,
+    )
+    return out.reshape(pixels.xy.shape)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def standardise(xy, information, xyz, covariance, inliers, views, out):
+    """Loop of `standardised`; mistakes are standardised by their noise alone."""
+    J = np.empty((2, 3))
+    for p in range(len(xy)):
+        if np.isnan(xyz[p, 0]) or inliers[p].sum() < 2:
+            continue
+        for view in range(xy.shape[1]):
+            a, b, c = information[p, view]
+            if a == 0.0:
+                continue
+            (u, v, J[0, 0], J[0, 1], J[0, 2], J[1, 0], J[1, 1], J[1, 2], _) = project(
+                xyz[p, 0], xyz[p, 1], xyz[p, 2],
+                views.R[view], views.t[view], views.K[view], views.k[view], views.model[view],
+            )  # fmt: skip
+            leverage = 0.0
+            if inliers[p, view]:
+                for m in range(3):
+                    for n in range(3):
+                        pull = a * J[0, m] * J[0, n] + c * J[1, m] * J[1, n]
+                        pull += b * (J[0, m] * J[1, n] + J[1, m] * J[0, n])
+                        leverage += pull * covariance[p, m, n]
+            scale = 1.0 / np.sqrt(max(1.0 - 0.5 * leverage, 0.05))
+            x, y = xy[p, view, 0] - u, xy[p, view, 1] - v
+            root = np.sqrt(a)  # the upper triangular root of the information
+            out[p, view, 0] = (root * x + b / root * y) * scale
+            out[p, view, 1] = np.sqrt(max(c - b * b / a, 0.0)) * y * scale
+
+
+def heaviness(squares: Float) -> float:
+    """Choose the degrees of freedom whose tail holds as many residuals as are seen there."""
+    known = squares[np.isfinite(squares) & (squares < FAR[1])]
+    share = (known > FAR[0]).mean() if known.size else 0.0
+
+    def tail(nu: float) -> float:
+        return float((1 + FAR[0] / nu) ** (-nu / 2) - (1 + FAR[1] / nu) ** (-nu / 2))
+
+    return min(TAILS, key=lambda nu: abs(np.log(tail(nu)) - np.log(max(share, 1e-4))))
+
+
+def shrunk_scale(squares: Float, middle: float) -> Float:
+    """Return the root of the median square over the expected one for each view and keypoint.
+
+    Keypoints are drawn to all of them, the views of a keypoint to their mean; where no point has three views,
+    the views cannot be told apart.
+
+    Parameters
+    ----------
+    squares : (frames, keypoints, views) float
+    middle : float
+        Expected median.
+
+    Returns
+    -------
+    scale : (views, keypoints) float
+    """
+    _, keypoints, views = squares.shape
+
+    def drawn(values: Float, towards: float) -> float:
+        known = values[np.isfinite(values)]
+        if not known.size:
+            return towards
+        share = known.size / (known.size + PSEUDO)
+        return float(share * np.log(max(np.median(known) / middle, 1e-9)) + (1 - share) * towards)
+
+    overall = drawn(squares, 0.0)
+    scale = np.empty((views, keypoints))
+    apart = np.isfinite(squares).sum(axis=-1).max(initial=0) > 2
+    for keypoint in range(keypoints):
+        own = drawn(squares[:, keypoint], overall)
+        for view in range(views):
+            one = drawn(squares[:, keypoint, view], own) if apart else own
+            scale[view, keypoint] = own + np.clip(one - own, -2 * np.log(APART), 2 * np.log(APART))
+    return np.exp(0.5 * scale)
+
+
+def correlation_in_time(parts: list[Float]) -> Float:
+    """Measure how residuals resemble those some frames later.
+
+    Parameters
+    ----------
+    parts : list of (frames, keypoints, views, 2) float
+        Standardised residuals of pieces.
+
+    Returns
+    -------
+    correlation : (keypoints, lags) float
+        At 0, 1, 2, ... frames, between 0 and 1; 0 beyond the first lag where errors are independent.
+    """
+    keypoints = parts[0].shape[1]
+    known = np.zeros((keypoints, len(LAGS)))
+    for index, lag in enumerate(LAGS):
+        product, square, pairs = np.zeros(keypoints), np.zeros(keypoints), np.zeros(keypoints)
+        for part in parts:
+            good = np.where((part**2).sum(axis=-1, keepdims=True) < FAR[1], part, np.nan)
+            early, late = good[:-lag], good[lag:]
+            both = np.isfinite(early * late)
+            product += np.where(both, early * late, 0.0).sum(axis=(0, 2, 3))
+            square += np.where(both, 0.5 * (early**2 + late**2), 0.0).sum(axis=(0, 2, 3))
+            pairs += both.sum(axis=(0, 2, 3))
+        share = product / np.maximum(square, 1e-300)
+        # Chance alone makes a share of about 1 / sqrt(pairs); only what exceeds twice that is believed.
+        chance = 2 / np.sqrt(np.maximum(pairs, 1))
+        known[:, index] = np.where((share > chance) & (pairs > 50), np.clip(share, 0.0, 1.0), 0.0)
+    known[known[:, 0] < BELIEVED] = 0.0
+    lags = np.arange(LAGS[-1] + 1)
+    return np.stack([np.interp(lags, [0, *LAGS], [1.0, *row]) for row in known])

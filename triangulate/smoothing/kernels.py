@@ -1,0 +1,320 @@
+# ruff: noqa: PLR0917  (compiled kernels take plain arrays)
+"""The smoother's normal equations, assembled in compiled loops; importing this loads numba.
+
+Unknowns are the control points of one spline per keypoint. Reprojection, roughness, bone and anchor terms
+add their Gauss-Newton Hessian into the blocks of a band (see `smoothing_bands`) and minus their gradient
+into the right side.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from triangulate.smoothing.residuals import bone, project, robust
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+
+class Views(NamedTuple):
+    """Cameras as plain arrays: R, t, K, the 12 lens coefficients k and the lens model."""
+
+    R: Float
+    t: Float
+    K: Float
+    k: Float
+    model: Int
+
+
+class Observed(NamedTuple):
+    """What the views saw of the keypoints of one block.
+
+    Attributes
+    ----------
+    xy : (frames, keypoints, views, 2) float, px
+    information : (frames, keypoints, views, 3) float, 1/px2
+        Inverse covariance (xx, xy, yy); zero where unseen.
+    kappa : (views,) float
+        Density of mistakes relative to the density of a detection of unit information at its peak.
+    nu : float
+        Degrees of freedom of the noise.
+    first : (frames, groups) int
+    weights : (frames, groups, 4) float
+        Basis of the spline at each frame; one group where the views are synchronous, else one per view.
+    """
+
+    xy: Float
+    information: Float
+    kappa: Float
+    nu: float
+    first: Int
+    weights: Float
+
+
+class Priors(NamedTuple):
+    """What is known beside the views.
+
+    Attributes
+    ----------
+    form : (4, 4) float
+        Roughness of a knot interval, see `splines.penalty`.
+    roughness : (keypoints,) float
+    bones : (bones, 2) int
+    lengths : (bones,) float, m
+    stiffness : (bones,) float, 1/m
+        Inverse standard deviation of the length at each knot; zero leaves the bone out.
+    anchor : (knots, keypoints) float, 1/m2
+        Weak pull towards the start where nothing is seen, which keeps the system positive definite.
+    """
+
+    form: Float
+    roughness: Float
+    bones: Int
+    lengths: Float
+    stiffness: Float
+    anchor: Float
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def assemble(control, start, views, observed, priors, band, right, curved):
+    """Build the Gauss-Newton system at the current control points.
+
+    Parameters
+    ----------
+    control, start : (knots, keypoints, 3) float, m
+        Current and anchored control points.
+    views : Views
+    observed : Observed
+    priors : Priors
+    band : (knots, 4, n, n) float
+        Receives the Hessian, n = 3 keypoints.
+    right : (knots, n) float
+        Receives minus the gradient.
+    curved : bool
+        Whether the Hessian is wanted too; otherwise the band is left alone.
+
+    Returns
+    -------
+    cost : float
+    """
+    if curved:
+        band[:] = 0.0
+    right[:] = 0.0
+    cost = add_views(control, views, observed, band, right, curved)
+    cost += add_roughness(control, start, priors, band, right, curved)
+    return cost + add_bones(control, priors, band, right, curved)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_views(control, views, observed, band, right, curved):
+    """Add the reprojection terms; return their cost."""
+    frames, keypoints, view_count, _ = observed.xy.shape
+    groups = observed.first.shape[1]
+    cost = 0.0
+    h, g = np.empty(6), np.empty(3)
+    for frame in range(frames):
+        for group in range(groups):
+            i, w = observed.first[frame, group], observed.weights[frame, group]
+            begin, end = (0, view_count) if groups == 1 else (group, group + 1)
+            for j in range(keypoints):
+                point = (w[0] * control[i, j] + w[1] * control[i + 1, j] + w[2] * control[i + 2, j]) + w[
+                    3
+                ] * control[i + 3, j]
+                seen, added = see_point(point, frame, j, begin, end, views, observed, h, g)
+                cost += added
+                if seen:
+                    spread(i, w, 3 * j, h, g, band, right, curved)
+    return cost
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def see_point(point, frame, j, begin, end, views, observed, h, g):
+    """Sum information h (xx xy xz yy yz zz) and force g of the views on one point."""
+    h[:] = 0.0
+    g[:] = 0.0
+    cost, seen = 0.0, False
+    for view in range(begin, end):
+        s_xx, s_xy, s_yy = observed.information[frame, j, view]
+        if s_xx == 0.0:
+            continue
+        u, v, u_x, u_y, u_z, v_x, v_y, v_z, depth = project(
+            point[0], point[1], point[2],
+            views.R[view], views.t[view], views.K[view], views.k[view], views.model[view],
+        )  # fmt: skip
+        if not depth > 0.0:
+            continue
+        r, s = observed.xy[frame, j, view, 0] - u, observed.xy[frame, j, view, 1] - v
+        q = s_xx * r * r + 2.0 * s_xy * r * s + s_yy * s * s
+        kappa = observed.kappa[view] / np.sqrt(s_xx * s_yy - s_xy * s_xy)
+        weight, added = robust(q, observed.nu, kappa)
+        cost += added
+        seen = True
+        a, b, c = weight * s_xx, weight * s_xy, weight * s_yy
+        e_x, e_y, e_z = a * u_x + b * v_x, a * u_y + b * v_y, a * u_z + b * v_z
+        f_x, f_y, f_z = b * u_x + c * v_x, b * u_y + c * v_y, b * u_z + c * v_z
+        h[0] += u_x * e_x + v_x * f_x
+        h[1] += u_x * e_y + v_x * f_y
+        h[2] += u_x * e_z + v_x * f_z
+        h[3] += u_y * e_y + v_y * f_y
+        h[4] += u_y * e_z + v_y * f_z
+        h[5] += u_z * e_z + v_z * f_z
+        g[0] += e_x * r + f_x * s
+        g[1] += e_y * r + f_y * s
+        g[2] += e_z * r + f_z * s
+    return seen, cost
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def spread(i, w, o, h, g, band, right, curved):
+    """Add information and force at one time to the four control points that carry it."""
+    for m in range(4):
+        if w[m] == 0.0:
+            continue
+        for a in range(3):
+            right[i + m, o + a] += w[m] * g[a]
+        for n in range(m + 1 if curved else 0):
+            s = w[m] * w[n]
+            block = band[i + n, m - n]
+            block[o, o] += s * h[0]
+            block[o, o + 1] += s * h[1]
+            block[o, o + 2] += s * h[2]
+            block[o + 1, o] += s * h[1]
+            block[o + 1, o + 1] += s * h[3]
+            block[o + 1, o + 2] += s * h[4]
+            block[o + 2, o] += s * h[2]
+            block[o + 2, o + 1] += s * h[4]
+            block[o + 2, o + 2] += s * h[5]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_roughness(control, start, priors, band, right, curved):
+    """Add the roughness of every knot interval and the anchors; return their cost."""
+    knots, keypoints, _ = control.shape
+    cost = 0.0
+    for i in range(knots - 3):
+        for j in range(keypoints):
+            for a in range(3):
+                for m in range(4):
+                    force = 0.0
+                    for n in range(4):
+                        force += priors.form[m, n] * control[i + n, j, a]
+                    force *= priors.roughness[j]
+                    right[i + m, 3 * j + a] -= force
+                    cost += 0.5 * force * control[i + m, j, a]
+                    for n in range(m + 1 if curved else 0):
+                        band[i + n, m - n, 3 * j + a, 3 * j + a] += priors.roughness[j] * priors.form[m, n]
+    for i in range(knots):
+        for j in range(keypoints):
+            for a in range(3):
+                away = control[i, j, a] - start[i, j, a]
+                if curved:
+                    band[i, 0, 3 * j + a, 3 * j + a] += priors.anchor[i, j]
+                right[i, 3 * j + a] -= priors.anchor[i, j] * away
+                cost += 0.5 * priors.anchor[i, j] * away * away
+    return cost
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_bones(control, priors, band, right, curved):
+    """Add the bones at every inner knot; return their cost."""
+    cost = 0.0
+    unit = np.empty(3)
+    for i in range(len(control) - 2):
+        for b in range(len(priors.bones)):
+            if priors.stiffness[b] == 0.0:
+                continue
+            tail, head = priors.bones[b]
+            d = (control[i, head] - control[i, tail]) + 4.0 * (control[i + 1, head] - control[i + 1, tail])
+            d = (d + control[i + 2, head] - control[i + 2, tail]) / 6.0
+            r, unit[0], unit[1], unit[2] = bone(d[0], d[1], d[2], priors.lengths[b], priors.stiffness[b])
+            cost += 0.5 * r * r
+            spread_bone(i, 3 * tail, 3 * head, r, unit, band, right, curved)
+    return cost
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def spread_bone(i, tail, head, r, unit, band, right, curved):
+    """Add one bone at one knot, where three control points carry each end with weights 1/6, 4/6, 1/6."""
+    for m in range(3):
+        w_m = 4.0 / 6.0 if m == 1 else 1.0 / 6.0
+        for a in range(3):
+            right[i + m, head + a] += w_m * r * unit[a]
+            right[i + m, tail + a] -= w_m * r * unit[a]
+        for n in range(m + 1 if curved else 0):
+            s = w_m * (4.0 / 6.0 if n == 1 else 1.0 / 6.0)
+            block = band[i + n, m - n]
+            for a in range(3):
+                for b in range(3):
+                    value = s * unit[a] * unit[b]
+                    block[head + a, head + b] += value
+                    block[tail + a, tail + b] += value
+                    block[head + a, tail + b] -= value
+                    block[tail + a, head + b] -= value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def covariance_at(inverse, first, weights, out):
+    """Read the covariance of the trajectories at given times from the band of the inverse.
+
+    Parameters
+    ----------
+    inverse : (knots, 4, n, n) float, m2
+    first : (frames,) int
+    weights : (frames, 4) float
+    out : (frames, keypoints, 3, 3) float, m2
+        Receives the result.
+    """
+    out[:] = 0.0
+    for frame in range(len(first)):
+        i, w = first[frame], weights[frame]
+        for j in range(out.shape[1]):
+            o = 3 * j
+            for m in range(4):
+                for n in range(m + 1):
+                    s = w[m] * w[n] * (0.5 if m == n else 1.0)
+                    block = inverse[i + n, m - n]
+                    for a in range(3):
+                        for b in range(3):
+                            out[frame, j, a, b] += s * (block[o + a, o + b] + block[o + b, o + a])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def examine(points, views, observed, inlier, error):
+    """Compare points with what the views saw.
+
+    Parameters
+    ----------
+    points : (frames, groups, keypoints, 3) float, m, world
+    views : Views
+    observed : Observed
+    inlier : (frames, keypoints, views) bool
+        Receives whether the observation is more likely a detection than a mistake.
+    error : (frames, keypoints) float, px
+        Receives the root mean square reprojection error over the inliers, NaN where there are none.
+    """
+    frames, keypoints, view_count, _ = observed.xy.shape
+    groups = points.shape[1]
+    for frame in range(frames):
+        for j in range(keypoints):
+            total, count = 0.0, 0
+            for view in range(view_count):
+                inlier[frame, j, view] = False
+                s_xx, s_xy, s_yy = observed.information[frame, j, view]
+                p = points[frame, 0 if groups == 1 else view, j]
+                if s_xx == 0.0 or np.isnan(p[0]):
+                    continue
+                u, v, _, _, _, _, _, _, depth = project(
+                    p[0], p[1], p[2],
+                    views.R[view], views.t[view], views.K[view], views.k[view], views.model[view],
+                )  # fmt: skip
+                r, s = observed.xy[frame, j, view, 0] - u, observed.xy[frame, j, view, 1] - v
+                q = s_xx * r * r + 2.0 * s_xy * r * s + s_yy * s * s
+                kappa = observed.kappa[view] / np.sqrt(s_xx * s_yy - s_xy * s_xy)
+                likely = 1.0 / (1.0 + q / observed.nu) ** int(0.5 * observed.nu + 1.0)
+                if depth > 0.0 and likely > kappa:
+                    inlier[frame, j, view] = True
+                    total += r * r + s * s
+                    count += 1
+            error[frame, j] = np.sqrt(total / count) if count else np.nan

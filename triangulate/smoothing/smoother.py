@@ -1,0 +1,296 @@
+"""Bundle-adjusted, spatiotemporal smoothing: the most likely smooth trajectories given every view at once."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibration.lenses.projection import fill_coefficients
+from calibration.rig import Rig
+from calibration.threads import cores
+from models2d.detections import Tracks2D
+from triangulate.points.reconstruction import matched
+from triangulate.smoothing.bone_lengths import components
+from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
+from triangulate.smoothing.kernels import Observed, Priors, Views, examine
+from triangulate.smoothing.series import robust_fit
+from triangulate.smoothing.solution import Solution
+from triangulate.smoothing.solve_report import SolveReport
+from triangulate.smoothing.solver import Solved, posterior, sample, solve
+from triangulate.smoothing.splines import basis, control_points, penalty
+from triangulate.smoothing.strength import Options, Strength, choose_strength
+from triangulate.smoothing.windows import Window, windows
+from triangulate.time_offsets import synchronised
+from triangulate.trajectories import Trajectories3D
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+Progress = Callable[..., Iterable[Any]]
+
+WINDOW_BYTES = 96e6
+"""Memory that one window's system may take."""
+
+DENSITY = 1.8
+"""Knot spacing times corner frequency: a third of what would begin to cost accuracy."""
+
+WIDEST = 8
+"""Most frames between knots."""
+
+MISTAKES = 0.05
+"""Prior share of detections that are not where the keypoint is."""
+
+
+class Task(NamedTuple):
+    """One solve: a window of one subject's connected keypoints, with knots every `spacing` frames."""
+
+    window: Window
+    subject: int
+    keypoints: Int
+    spacing: int
+
+
+class Problem(NamedTuple):
+    """What every window's solve reads; `together` are the tracks interpolated at common times."""
+
+    tracks: Tracks2D
+    together: Tracks2D
+    rig: Rig
+    views: Views
+    trajectories: Trajectories3D | None
+    strength: Strength
+
+
+def smooth(
+    tracks: Tracks2D,
+    rig: Rig,
+    trajectories: Trajectories3D | None = None,
+    *,
+    pixel_sigma: float | None = None,
+    jerk_sigma: ArrayLike | None = None,
+    acceleration_sigma: ArrayLike | None = None,
+    bone_sigma: ArrayLike | None = None,
+    bone_lengths: ArrayLike | None = None,
+    symmetric: bool = False,
+    max_gap: float = 0.25,
+    progress: Progress | None = None,
+) -> tuple[Trajectories3D, SolveReport]:
+    """Find the most likely smooth trajectories given all views, frames, keypoints and bones at once.
+
+    Minimises the reprojection error under a robust noise model, plus the jerk (or acceleration) of every
+    keypoint and the deviation of every bone from its length, each over its standard deviation. What is not
+    given is chosen from the data and reported.
+
+    Parameters
+    ----------
+    tracks : Tracks2D
+    rig : Rig
+        Must have every view of the tracks, by name.
+    trajectories : Trajectories3D, optional
+        Start, from `reconstruct`; found here unless given.
+    pixel_sigma : float, px, optional
+        Standard deviation of a detection per axis.
+    jerk_sigma : float or (keypoints,) float, m/s3, optional
+        Standard deviation of the jerk, independent from frame to frame.
+    acceleration_sigma : float or (keypoints,) float, m/s2, optional
+        Of the acceleration; penalises it in place of the jerk.
+    bone_sigma : float or (bones,) float, m, optional
+        Standard deviation of each bone's length from frame to frame; infinity leaves bones free.
+    bone_lengths : (bones,) float, m, optional
+        Where they are known; NaN for those to be estimated.
+    symmetric : bool
+        Whether bones left and right have the same length.
+    max_gap : float, s
+        Longest time without an observation that is bridged.
+    progress : callable, optional
+        Wraps an iterable as tqdm does.
+
+    Returns
+    -------
+    trajectories : Trajectories3D
+    report : SolveReport
+
+    Raises
+    ------
+    ValueError
+        If a view is not in the rig or an option is out of range.
+    """
+    if jerk_sigma is not None and acceleration_sigma is not None:
+        raise ValueError("give jerk_sigma or acceleration_sigma, not both: the prior is on one of them")
+    if not max_gap >= 0:
+        raise ValueError(f"max_gap: expected a time of 0 s or more, got {max_gap}")
+    rig = matched(rig, tracks.views)
+    order = 2 if acceleration_sigma is not None else 3
+    motion_sigma = acceleration_sigma if order == 2 else jerk_sigma
+    options = Options(order, pixel_sigma, motion_sigma, bone_sigma, bone_lengths, symmetric)
+    views = pack(rig)
+    together = synchronised(tracks)
+    strength = choose_strength(together, rig, views, options)
+    problem = Problem(tracks, together, rig, views, trajectories, strength)
+    solution = Solution.empty(tracks)
+    outcomes = list(run(list(plan(problem, max_gap)), problem, solution, progress))
+    solution.judge(tracks, max_gap)
+    return solution.trajectories(tracks), solution.report(tracks, problem.strength, outcomes)
+
+
+def pack(rig: Rig) -> Views:
+    """Turn a rig into the arrays that kernels take."""
+    cameras = rig.cameras
+    return Views(
+        R=np.array([camera.R for camera in cameras]),
+        t=np.array([camera.t for camera in cameras]),
+        K=np.array([camera.intrinsics.K for camera in cameras]),
+        k=np.array([fill_coefficients(camera.intrinsics.distortion) for camera in cameras]),
+        model=np.array([camera.intrinsics.model == "fisheye" for camera in cameras], dtype=np.int64),
+    )
+
+
+def plan(problem: Problem, max_gap: float) -> Iterator[Task]:
+    """Split the problem into windows of connected keypoints."""
+    tracks, strength = problem.tracks, problem.strength
+    frames, _, subjects, keypoints = tracks.shape
+    margin = int(np.ceil(max_gap * tracks.fps)) + strength.memory
+    for subject in range(subjects):
+        used = strength.bones[np.isfinite(strength.bone_sigma[subject])]
+        for part in components(keypoints, used):
+            corner = strength.corner[subject, part]
+            if not np.isfinite(corner).any():
+                continue
+            spacing = int(np.clip(DENSITY / np.nanmax(corner), 1, WIDEST))
+            length = max(int(WINDOW_BYTES * spacing / (4 * 8 * (3 * len(part)) ** 2)), 2 * margin, 64)
+            length = min(length, max(-(-frames // 2), 4 * margin))
+            for window in windows(frames, length, margin, spacing):
+                yield Task(window, subject, part, spacing)
+
+
+def run(
+    tasks: list[Task], problem: Problem, solution: Solution, progress: Progress | None
+) -> Iterator[Solved]:
+    """Solve every task on all cores and put what it keeps into the solution."""
+    with ThreadPoolExecutor(cores()) as pool:
+        done: Iterable[Solved] = pool.map(lambda task: solve_task(task, problem, solution), tasks)
+        if progress is not None:
+            done = progress(done, desc="smooth", total=len(tasks))
+        yield from done
+
+
+def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
+    """Solve one window and write the frames that it keeps."""
+    (begin, end, first, last), subject, part, spacing = task
+    frames = slice(begin, end)
+    strength = problem.strength
+    pixels = part_pixels(problem.tracks, task, strength)
+    if problem.trajectories is not None:
+        given = given_points(problem.trajectories, frames, subject)
+        raw = RawPoints(given.xyz[:, part], given.covariance[:, part], given.inliers[:, part])
+    else:
+        raw = raw_points(part_pixels(problem.together, task, strength), problem.rig)
+    at, early, late = observation_times(problem.tracks, frames)
+    pad = int(np.ceil(early / spacing))
+    count = pad + control_points((end - begin - 1 + late) / spacing)
+    index, weights = basis(np.arange(end - begin) / spacing + pad, count)
+    seen_index, seen_weights = basis(at / spacing + pad, count)
+    priors = prior_terms(task, problem, pixels, seen_index, count)
+    observed = observe(pixels, problem, seen_index, seen_weights)
+    start = robust_start(raw, priors, index, weights, count)
+    solved = solve(start, problem.views, observed, priors)
+    xyz, covariance = posterior(solved, index, weights)
+    inliers, error = np.zeros(pixels.xy.shape[:-1], dtype=np.bool_), np.empty(xyz.shape[:-1])
+    where = np.stack(
+        [sample(solved.control, seen_index[:, g], seen_weights[:, g]) for g in range(at.shape[1])], axis=1
+    )
+    examine(where, problem.views, observed, inliers, error)
+    covariance = covariance / strength.information + persistent(raw, strength.persistence[part])
+    kept = slice(first - begin, last - begin)
+    solution.xyz[first:last, subject, part] = xyz[kept]
+    solution.covariance[first:last, subject, part] = covariance[kept]
+    solution.inliers[first:last, :, subject, part] = inliers[kept].transpose(0, 2, 1)
+    solution.error[first:last, subject, part] = error[kept]
+    return solved._replace(control=np.empty(0), inverse=np.empty(0))
+
+
+def persistent(raw: RawPoints, share: Float) -> Float:
+    """Return the part of the raw covariance that comes from errors that time does not average out."""
+    known = np.asarray(np.isfinite(raw.covariance).all(axis=(-2, -1)))
+    typical = np.zeros((raw.xyz.shape[1], 3, 3))
+    for keypoint in np.flatnonzero(known.any(axis=0)):
+        typical[keypoint] = np.median(raw.covariance[known[:, keypoint], keypoint], axis=0)
+    return np.where(known[..., None, None], raw.covariance, typical) * share[:, None, None]
+
+
+def part_pixels(tracks: Tracks2D, task: Task, strength: Strength) -> Pixels:
+    """Cut out the detections of a task."""
+    frames = slice(task.window.begin, task.window.end)
+    whole = cut_pixels(tracks, frames, task.subject, strength.pixel_sigma)
+    return Pixels(*(np.ascontiguousarray(array[:, task.keypoints]) for array in whole))
+
+
+def observation_times(tracks: Tracks2D, frames: slice) -> tuple[Float, float, float]:
+    """Return when views saw the frames of a window, in frames from its begin, and by how much they stick out.
+
+    Returns
+    -------
+    at : (frames, groups) float
+        One group where all views are synchronous, else one per view.
+    early, late : float
+        Frames before the first and after the last.
+    """
+    numbers = np.arange(frames.start, frames.stop)
+    if tracks.times is None:
+        return (numbers - frames.start)[:, None].astype(np.float64), 0.0, 0.0
+    at = tracks.times[frames] * tracks.fps - frames.start
+    at = np.where(np.isfinite(at), at, (numbers - frames.start)[:, None])
+    return at, max(0.0, -float(at.min())), max(0.0, float(at.max()) - (len(numbers) - 1))
+
+
+def observe(pixels: Pixels, problem: Problem, index: Int, weights: Float) -> Observed:
+    """Join detections with the noise model and the spline's basis at their times."""
+    areas = np.array([np.prod(camera.intrinsics.size) for camera in problem.rig.cameras], dtype=np.float64)
+    return Observed(
+        xy=np.nan_to_num(pixels.xy),
+        information=pixels.information,
+        kappa=MISTAKES / (1 - MISTAKES) * 2 * np.pi / areas,
+        nu=problem.strength.nu,
+        first=index,
+        weights=weights,
+    )
+
+
+def prior_terms(task: Task, problem: Problem, pixels: Pixels, index: Int, count: int) -> Priors:
+    """Express the priors of a window per knot interval."""
+    part, strength = task.keypoints, problem.strength
+    sigma = strength.motion_sigma[task.subject, part]
+    sigma = np.where(np.isfinite(sigma), sigma, np.nanmedian(sigma))
+    roughness = (problem.tracks.fps / task.spacing) ** (2 * strength.order) * task.spacing / sigma**2
+    inside = np.isin(strength.bones, part).all(axis=1)
+    bone_sigma = strength.bone_sigma[task.subject, inside]
+    near = np.zeros((count, len(part)), dtype=np.bool_)
+    seen = np.asarray((pixels.information[..., 0] > 0).any(axis=-1))
+    for shift in range(4):
+        for group in range(index.shape[1]):
+            np.logical_or.at(near, index[:, group] + shift, seen)
+    return Priors(
+        form=penalty(strength.order),
+        roughness=roughness,
+        bones=np.searchsorted(part, strength.bones[inside]),
+        lengths=strength.bone_lengths[task.subject, inside],
+        stiffness=np.where(np.isfinite(bone_sigma), np.sqrt(task.spacing) / bone_sigma, 0.0),
+        anchor=np.where(near, 1e-12, 1e-9) * roughness,
+    )
+
+
+def robust_start(raw: RawPoints, priors: Priors, index: Int, weights: Float, count: int) -> Float:
+    """Smooth the raw coordinates one by one, robustly, which also bridges what is missing."""
+    frames, keypoints, _ = raw.xyz.shape
+    raw, axes = turned(raw)
+    variance = np.diagonal(raw.covariance, axis1=-2, axis2=-1)
+    seen = np.isfinite(raw.xyz) & np.isfinite(variance) & (variance > 0)
+    middle = raw.xyz[seen.all(axis=-1)].mean(axis=0) if seen.any() else np.zeros(3)
+    precision = np.where(seen, 1.0 / np.where(seen, variance, 1.0), 0.0)
+    y = np.where(seen, raw.xyz - middle, 0.0).transpose(1, 2, 0).reshape(3 * keypoints, frames)
+    precision = precision.transpose(1, 2, 0).reshape(3 * keypoints, frames)
+    control = np.empty((3 * keypoints, count))
+    strength = np.repeat(priors.roughness, 3)
+    robust_fit(y, precision, index, weights, priors.form, strength, 3, control, np.ones(y.shape))
+    return (control.reshape(keypoints, 3, count).transpose(2, 0, 1) + middle) @ axes.T

@@ -1,0 +1,137 @@
+"""Gauss-Newton on one block of keypoints in one window; importing this loads numba."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triangulate.smoothing import bands
+from triangulate.smoothing.kernels import Observed, Priors, Views, assemble, covariance_at
+
+Float = NDArray[np.float64]
+
+ITERATIONS = 20
+CLOSE = 1e-3
+"""Mean squared step, in posterior standard deviations, at which the solution is good enough."""
+
+NEAR = 0.03
+"""The same, below which the factor at hand serves for the steps that remain, and for the covariance."""
+
+
+class Solved(NamedTuple):
+    """Result of one solve.
+
+    Attributes
+    ----------
+    control : (knots, keypoints, 3) float, m
+    inverse : (knots, 4, n, n) float, m2
+        Band of the posterior covariance of the control points.
+    before, after : float
+        Cost.
+    iterations : int
+    converged : bool
+    """
+
+    control: Float
+    inverse: Float
+    before: float
+    after: float
+    iterations: int
+    converged: bool
+
+
+def solve(start: Float, views: Views, observed: Observed, priors: Priors) -> Solved:
+    """Minimise the cost from a start.
+
+    Parameters
+    ----------
+    start : (knots, keypoints, 3) float, m
+    views : Views
+    observed : Observed
+    priors : Priors
+
+    Returns
+    -------
+    solved : Solved
+    """
+    knots, keypoints, _ = start.shape
+    n = 3 * keypoints
+    band, right = np.empty((knots, 4, n, n)), np.empty((knots, n))
+    best, step, control = start, np.zeros_like(start), start
+    before = after = np.inf
+    curved, converged = True, False
+    for iteration in range(1, ITERATIONS + 1):
+        cost = assemble(control, start, views, observed, priors, band, right, curved)
+        before = cost if iteration == 1 else before
+        if cost > after + 1e-9 * abs(after):  # the step was too long
+            step = 0.5 * step
+            control = best + step
+            continue
+        best, after = control, cost
+        force = right.copy()
+        if curved and np.isnan(bands.factor(band)):
+            raise_diagonal(best, start, views, observed, priors, band, right)
+        bands.solve(band, right)
+        step = right.reshape(start.shape).copy()
+        decrement = float((force * right).sum()) / right.size
+        curved = decrement > NEAR
+        if decrement < CLOSE:
+            converged = True
+            break
+        control = best + step
+    if curved:  # the band holds a system that was not factored, or the factor of one far away
+        assemble(best, start, views, observed, priors, band, right, True)
+        if np.isnan(bands.factor(band)):
+            raise_diagonal(best, start, views, observed, priors, band, right)
+    bands.invert(band)
+    return Solved(best, band, before, after, iteration, converged)
+
+
+def raise_diagonal(*system: Any) -> None:
+    """Factor a system (the arguments of `assemble`) that rounding made indefinite, with the least ridge."""
+    ridge, band = 1e-12, system[5]
+    for _ in range(8):
+        control, start, views, observed, priors, _, right = system
+        assemble(control, start, views, observed, priors, band, right, True)
+        diagonal = np.einsum("kii->ki", band[:, 0])
+        diagonal += ridge * diagonal.max()
+        if not np.isnan(bands.factor(band)):
+            return
+        ridge *= 10
+
+
+def posterior(solved: Solved, first: NDArray[np.int64], weights: Float) -> tuple[Float, Float]:
+    """Read positions and covariances at given times.
+
+    Parameters
+    ----------
+    solved : Solved
+    first : (frames,) int
+    weights : (frames, 4) float
+
+    Returns
+    -------
+    xyz : (frames, keypoints, 3) float, m
+    covariance : (frames, keypoints, 3, 3) float, m2
+    """
+    covariance = np.empty((len(first), solved.control.shape[1], 3, 3))
+    covariance_at(solved.inverse, first, weights, covariance)
+    return sample(solved.control, first, weights), covariance
+
+
+def sample(control: Float, first: NDArray[np.int64], weights: Float) -> Float:
+    """Evaluate splines.
+
+    Parameters
+    ----------
+    control : (knots, ..., 3) float, m
+    first : (frames,) int
+    weights : (frames, 4) float
+
+    Returns
+    -------
+    xyz : (frames, ..., 3) float, m
+    """
+    shape = (-1, *(1,) * (control.ndim - 1))
+    w = [weights[:, m].reshape(shape) for m in range(4)]
+    return sum((w[m] * control[first + m] for m in range(1, 4)), w[0] * control[first])
