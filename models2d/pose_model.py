@@ -13,6 +13,7 @@ from models2d.crops import box_around, cut, frame_box
 from models2d.errors import ModelError
 from models2d.heatmaps import Grid, Peaks, decode
 from models2d.networks.output import HeatmapOutput, PointOutput
+from models2d.rough_look import sure_box, surest_boxes
 from models2d.skeleton import Skeleton
 
 Image = NDArray[np.uint8]
@@ -232,16 +233,28 @@ class PoseModel:
         if self.recipe.region == "frame":
             return [box[None] for box in whole]
         rough = self.find(images, whole)
-        return [self._box(xy, sure) for xy, sure in zip(rough.xy, rough.confidence, strict=True)]
+        close = self.around(rough.xy, rough.confidence)
+        wide = box_around(rough.xy, self.recipe.input_size, self.recipe.margin)
+        boxes = surest_boxes(images, close, wide, self._sureness)
+        return [box[None][np.isfinite(box[:1])] for box in boxes]
 
-    def _box(self, xy: Float, confidence: Float) -> Float:
-        """Box around what the rough look found, unless it found hardly anything."""
-        sure = confidence >= max(0.15, 0.4 * float(np.max(confidence)))
-        if sure.sum() < min(2, len(sure)):
-            return np.zeros((0, 4))
-        return box_around(np.where(sure[:, None], xy, np.nan), self.recipe.input_size, self.recipe.margin)[
-            None
-        ]
+    def around(self, xy: Float, confidence: Float) -> Float:
+        """Put boxes around individuals that were found, to look for them there again.
+
+        Parameters
+        ----------
+        xy : (n, keypoints, 2) float, px
+        confidence : (n, keypoints) float
+
+        Returns
+        -------
+        boxes : (n, 4) float, px
+            NaN where hardly anything was found.
+        """
+        return sure_box(xy, confidence, self.recipe.input_size, self.recipe.margin)
+
+    def _sureness(self, images: Sequence[Image], boxes: Sequence[Float]) -> Float:
+        return np.asarray(self.find(images, boxes).confidence.mean(axis=1))
 
     def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
         """Find the keypoints of one individual per box.
