@@ -2,73 +2,102 @@
 # Train from scratch on a DeepLabCut project's labels, and judge on frames that were set aside, as DeepLabCut
 # does.
 #
-#     python examples/openfield_network.py .../data/openfield_dlc RUN_FOLDER [--fraction 0.95] [--seed 0]
+#     python examples/openfield_network.py .../data/openfield_dlc RUN_FOLDER [--split 0.95] [--seeds 0 1 2]
 # [--mixed]
 #
 # The test frames are looked at as in use: the network finds the animal in the whole frame itself, then looks
-# closer.
+# closer. Killed, the training goes on where it was.
 
 # %%
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
-from models2d import Augmentation, PoseModel, Recipe, TrainingOptions, read_labels, train
+from models2d import Augmentation, Labels, PoseModel, Recipe, TrainingOptions, evaluate, read_labels, train
+from models2d.evaluation import frame_image
+from models2d.temperature import coverage, fit_temperature
 
 parser = argparse.ArgumentParser()
 parser.add_argument("data", type=Path, help="the folder with config.yaml, or a CollectedData file")
 parser.add_argument("run", type=Path)
-parser.add_argument("--fraction", type=float, default=0.95)
-parser.add_argument("--steps", type=int, default=1500)
+parser.add_argument("--split", type=float, default=0.95, help="part of the frames to train on")
+parser.add_argument("--steps", type=int, default=2000)
 parser.add_argument("--mixed", action="store_true", help="bfloat16, fast on processors with matrix units")
-parser.add_argument("--seed", type=int, default=0)
+parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="a split and a training for each")
 arguments = parser.parse_args()
-
-# %% Labels, split at random: the test frames have no part in anything before the last cell.
 labels = read_labels(arguments.data)
-training, test = labels.split(arguments.fraction, arguments.seed)
-print(f"{len(training)} frames to train on, {len(test)} to test on; {', '.join(labels.skeleton.keypoints)}")
+print(f"{len(labels)} frames; {', '.join(labels.skeleton.keypoints)}")
+
 
 # %% The last state of the averaged weights is taken: with so few frames none is spared to choose one.
-options = TrainingOptions(
-    recipe=Recipe(
-        architecture="unet",
-        options={"widths": (16, 32, 64, 96, 128), "stride": 4, "offsets": True},
-        input_size=(192, 192),
-        sigma=1.5,
-        decoding="offsets",
-        margin=0.4,
-    ),
-    augmentation=Augmentation(rotation_deg=180, scale=0.3, shift=0.12, flip=0.5, colour=0.3),
-    steps=arguments.steps,
-    batch=12,
-    mixed=arguments.mixed,
-    evaluate_every=arguments.steps,
-    seed=arguments.seed,
-)
-model = train(training, arguments.run, options, validation=training, progress=tqdm)
+def trained(part: Labels, seed: int) -> PoseModel:
+    options = TrainingOptions(
+        recipe=Recipe(
+            architecture="unet",
+            options={"widths": (16, 32, 64, 96, 128), "stride": 4, "offsets": True},
+            input_size=(192, 192),
+            sigma=1.5,
+            decoding="offsets",
+            margin=0.4,
+        ),
+        augmentation=Augmentation(rotation_deg=180, scale=0.3, shift=0.12, flip=0.5, colour=0.3),
+        steps=arguments.steps,
+        batch=12,
+        mixed=arguments.mixed,
+        evaluate_every=arguments.steps,
+        seed=seed,
+    )
+    return train(part, arguments.run / f"seed_{seed}", options, validation=part, progress=tqdm)
 
 
-# %%
-def judge(model: PoseModel, frames) -> np.ndarray:
-    errors = []
-    for frame, xy in zip(frames.frames, frames.xy, strict=True):
-        image = cv2.imread(str(frame.path))
-        boxes = model.locate([image])[0]
-        found = model.find([image], [boxes[0]]).xy[0] if len(boxes) else np.full(xy.shape[1:], np.nan)
-        errors.append(np.linalg.norm(found - xy[0], axis=-1))
-    return np.array(errors)
+# %% Residuals of the test frames beside what the heatmaps say of them.
+def residuals(model: PoseModel, part: Labels) -> tuple[np.ndarray, np.ndarray]:
+    images = [frame_image(frame) for frame in part.frames]
+    boxes = model.locate(images)
+    seen = [number for number, box in enumerate(boxes) if len(box)]
+    found = model.find([images[number] for number in seen], [boxes[number][0] for number in seen])
+    return part.xy[seen, 0] - found.xy, found.covariance
 
 
-for name, part in (("training", training), ("test", test)):
+def held_out(apart: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the covariance's factor to one half of the frames for the other, and the other way round."""
+    fitted, second = covariance.copy(), np.arange(len(apart)) >= len(apart) // 2
+    for judged in (second, ~second):
+        factor = fit_temperature(apart[~judged], covariance[~judged])
+        fitted[judged] = covariance[judged] * factor[:, None, None]
+    return apart, fitted
+
+
+# %% The test frames have no part in anything before this cell.
+tests, inside = [], []
+for seed in arguments.seeds:
+    training, test = labels.split(arguments.split, seed)
+    model = trained(training, seed)
     for flip in (False, True):
         model.flip = flip
-        errors = judge(model, part)
-        labelled = np.isfinite(part.xy[:, 0, :, 0])
-        missed = np.isnan(errors) & labelled
-        rmse, median = np.sqrt(np.nanmean(errors**2)), np.nanmedian(errors)
-        looked = "with mirror images" if flip else "plain"
-        print(f"{name:8s} {looked:18s}: RMSE {rmse:.2f} px, median {median:.2f} px, {missed.sum()} not found")
+        rows = [evaluate(part, model).rows()[-1] for part in (training, test)]
+        for name, part, row in zip(("train", "test"), (training, test), rows, strict=True):
+            print(
+                f"seed {seed} {'mirrored too' if flip else 'plain':12s} {name:5s} {len(part):3d} frames: "
+                f"RMSE {row['RMSE px']:.2f}, mean {row['mean px']:.2f}, median {row['median px']:.2f} px; "
+                f"{row['labels'] - row['found']} of {row['labels']} not found"
+            )
+        tests.append((flip, rows[1]["RMSE px"], rows[1]["mean px"]))
+    model.flip = False
+    inside.append((residuals(model, test), held_out(*residuals(model, test))))
+
+# %%
+for flip in (False, True):
+    rmse, mean = np.array([errors for looked, *errors in tests if looked == flip]).T
+    print(
+        f"test, {'mirrored too' if flip else 'plain'}: RMSE {rmse.mean():.2f} px "
+        f"({rmse.min():.2f} to {rmse.max():.2f}), mean distance {mean.mean():.2f} px"
+    )
+for number, fitted in enumerate(("the training frames", "the other half of the test frames")):
+    apart, covariance = (np.concatenate(arrays) for arrays in zip(*(p[number] for p in inside), strict=True))
+    inside_68, inside_95 = (coverage(apart, covariance, level) for level in (0.68, 0.95))
+    print(
+        f"covariance fitted to {fitted}: {inside_68:.0%} in the 68% ellipse, {inside_95:.0%} in the 95% one"
+    )
