@@ -24,7 +24,8 @@ CAP = 25.0
 MARGIN = 20.0
 """By how much swapping must lower the cost: some 10 in log likelihood, so that noise never swaps."""
 
-ROUNDS = 3
+FEWEST_VIEWS = 3
+"""With two, exchanging left and right in the one is as good as in the other."""
 
 
 def unswap(tracks: Tracks2D, rig: Rig) -> tuple[Tracks2D, Bool]:
@@ -50,7 +51,7 @@ def unswap(tracks: Tracks2D, rig: Rig) -> tuple[Tracks2D, Bool]:
     rig = matched(rig, tracks.views)
     frames, views, subjects, keypoints = tracks.shape
     flat, weight = observations(tracks)
-    weight = weight / noise_scale(flat, weight, rig) ** 2
+    usual = noise_scale(flat, weight, rig)
     xy = np.moveaxis(flat.reshape(frames, subjects, keypoints, views, 2), 3, 1)
     information = np.moveaxis(weight.reshape(frames, subjects, keypoints, views, 3), 3, 1)
     swapped = np.zeros(tracks.shape, dtype=np.bool_)
@@ -58,9 +59,28 @@ def unswap(tracks: Tracks2D, rig: Rig) -> tuple[Tracks2D, Bool]:
     for subject in range(subjects):
         for left in np.flatnonzero(mirror > np.arange(keypoints)):
             pair = [left, mirror[left]]
-            flip = swaps_of_pair(xy[:, :, subject][:, :, pair], information[:, :, subject][:, :, pair], rig)
+            seen, known = xy[:, :, subject][:, :, pair], information[:, :, subject][:, :, pair]
+            # A haunch is not found as well as a nose: what is noise in a pair must not look like a swap.
+            flip = swaps_of_pair(seen, known / max(usual, pair_noise(seen, known, rig)) ** 2, rig)
             swapped[:, :, subject, left] = swapped[:, :, subject, mirror[left]] = flip
     return exchanged(tracks, swapped), swapped
+
+
+def sides_can_be_told(tracks: Tracks2D) -> bool:
+    """Tell whether the views can find out which of them swaps left and right.
+
+    That takes pairs of mirrored keypoints in three views or more that look at the same instants.
+
+    Parameters
+    ----------
+    tracks : Tracks2D
+
+    Returns
+    -------
+    can : bool
+    """
+    mirrored = np.asarray(tracks.skeleton.mirror) != np.arange(len(tracks.skeleton.keypoints))
+    return len(tracks.views) >= FEWEST_VIEWS and tracks.times is None and bool(mirrored.any())
 
 
 def exchanged(tracks: Tracks2D, swapped: Bool) -> Tracks2D:
@@ -73,6 +93,15 @@ def exchanged(tracks: Tracks2D, swapped: Bool) -> Tracks2D:
             where = swapped.reshape(*swapped.shape, *(1,) * (values.ndim - 4))
             fields[name] = np.where(where, values[:, :, :, mirror], values)
     return replace(tracks, **fields)
+
+
+def pair_noise(xy: Float, information: Float, rig: Rig) -> float:
+    """Return the noise of a pair of keypoints, relative to what the information says."""
+    views = xy.shape[1]
+    rows = np.ascontiguousarray(xy.transpose(0, 2, 1, 3)).reshape(-1, views, 2)
+    return noise_scale(
+        rows, np.ascontiguousarray(information.transpose(0, 2, 1, 3)).reshape(-1, views, 3), rig
+    )
 
 
 def swaps_of_pair(xy: Float, information: Float, rig: Rig) -> Bool:
@@ -92,15 +121,19 @@ def swaps_of_pair(xy: Float, information: Float, rig: Rig) -> Bool:
     frames, views = xy.shape[:2]
     flip = np.zeros((frames, views), dtype=np.bool_)
     cost, points = fit(xy, information, flip, rig)
-    for _ in range(ROUNDS):
-        before = flip.copy()
+    for _ in range(views):
+        # The best view first: taking any that helps, two wrongs may agree and outvote the third.
+        trials = []
         for view in range(views):
             trial = flip.copy()
             trial[:, view] ^= True
-            new_cost, new_points = fit(xy, information, trial, rig)
-            better = new_cost < cost - MARGIN
+            trials.append((trial, *fit(xy, information, trial, rig)))
+        best = np.argmin([trial_cost for _, trial_cost, _ in trials], axis=0)
+        before = cost.copy()
+        for view, (trial, new_cost, new_points) in enumerate(trials):
+            better = (best == view) & (new_cost < before - MARGIN)
             flip[better], cost[better], points[better] = trial[better], new_cost[better], new_points[better]
-        if (flip == before).all():
+        if (cost == before).all():
             break
     return flip ^ jumps(points, separation_noise(cost, points))[:, None]
 

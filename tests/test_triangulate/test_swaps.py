@@ -1,11 +1,14 @@
 """Swapped pairs are found and mended, and nothing else is touched."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from models2d import Skeleton, Tracks2D
+from calibration import Rig, refine_cameras
+from models2d import Skeleton, Tracks2D, read_detections
 from tests.rigs import ring
-from triangulate.swaps import exchanged, unswap
+from triangulate.swaps import exchanged, sides_can_be_told, unswap
 
 skeleton = Skeleton.from_names("body", ["nose", "hand_left", "hand_right"], [("nose", "hand_left")])
 
@@ -69,3 +72,36 @@ def test_a_gap_and_an_unseen_view_do_no_harm():
         xy=xy, confidence=confidence, views=rig.names, skeleton=skeleton, subjects=("one",), fps=60.0
     )
     assert not unswap(holes, rig)[1].any()
+
+
+def test_a_pair_that_is_hard_to_see_is_not_taken_for_swapped():
+    rig, rng = ring(4), np.random.default_rng(3)
+    tracks = clean(rig)
+    xy = tracks.xy.copy()
+    xy[..., 1:, :] += rng.normal(0, 25.0, xy[..., 1:, :].shape)
+    assert not unswap(replace(tracks, xy=xy), rig)[1].any()
+
+
+@pytest.mark.recordings
+def test_proofread_tracks_stay_and_swaps_put_into_them_are_found(recordings):
+    names, folder = ("back", "mid", "side", "top"), recordings("mouse_4cam")
+    rig = Rig.load(folder / "calibration_shipped.toml", unit="mm")
+    files = {name: folder / name / f"minimal_{name}_proofread.analysis.h5" for name in names}
+    tracks = read_detections(files, fps=60.0).as_tracks()
+    observed = np.moveaxis(tracks.xy, 1, -2).reshape(-1, 4, 2)
+    rig, _ = refine_cameras(rig.select(names), observed)
+    assert not unswap(tracks, rig)[1].any()
+    mask = np.zeros(tracks.shape, dtype=bool)
+    ears = [tracks.skeleton.index(name) for name in ("Ear_L", "Ear_R")]
+    mask[30:40, 3, 0, ears[0]] = mask[30:40, 3, 0, ears[1]] = True
+    assert np.array_equal(unswap(exchanged(tracks, mask), rig)[1], mask)
+
+
+def test_sides_need_three_synchronous_views_and_pairs():
+    tracks = clean(ring(3))
+    assert sides_can_be_told(tracks)
+    assert not sides_can_be_told(clean(ring(2)))
+    times = np.repeat(np.arange(80)[:, None] / 60.0, 3, axis=1)
+    assert not sides_can_be_told(replace(tracks, times=times))
+    plain = Skeleton.from_names("plain", ["a", "b", "c"])
+    assert not sides_can_be_told(replace(tracks, skeleton=plain))
