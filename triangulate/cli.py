@@ -220,8 +220,8 @@ def reconstruct(project: Folder, trials: Trials = None, force: Force = False) ->
 
     Writes results/TRIAL/trajectories.parquet, report.html and the exports.
     """
-    from triangulate.projects.pipeline import reconstruct_trial
     from triangulate.projects.project import load_project
+    from triangulate.projects.reconstruction import reconstruct_trial
 
     loaded = load_project(project)
     for trial in loaded.chosen(tuple(trials or ())):

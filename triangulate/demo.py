@@ -17,7 +17,8 @@ from models2d.readers.joining import read_detections
 from triangulate.export.formats import read
 from triangulate.points.solving import triangulate_points
 from triangulate.projects.freshness import record_of, save_record, stale
-from triangulate.projects.pipeline import Outcome, Progress, run_project
+from triangulate.projects.outcomes import Outcome, Progress
+from triangulate.projects.pipeline import run_project
 from triangulate.projects.project import FILE, Project, load_project
 from triangulate.projects.start import write_project
 from triangulate.synthetic import scene as synthetic

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -22,6 +23,7 @@ from triangulate.points.image_bounds import inside_images
 from triangulate.projects import pipeline
 from triangulate.projects.checks import check_project
 from triangulate.projects.project import load_project
+from triangulate.projects.reconstruction import reconstruct_trial
 from triangulate.reporting.numbers import gaps
 
 
@@ -89,13 +91,13 @@ def test_a_changed_option_redoes_what_depends_on_it_only(copied):
 def test_a_changed_calibration_is_noticed(copied):
     rig = Rig.load(copied.rig_file)
     rig.scaled(1.01).save(copied.rig_file)
-    outcome = pipeline.reconstruct_trial(copied, copied.trials[0])
+    outcome = reconstruct_trial(copied, copied.trials[0])
     assert outcome.reason == "calibration changed"
 
 
 def test_a_lost_export_is_made_again(copied):
     (copied.results("walk") / "trajectories.trc").unlink()
-    assert pipeline.reconstruct_trial(copied, copied.trials[0]).reason == "trajectories.trc is not there yet"
+    assert reconstruct_trial(copied, copied.trials[0]).reason == "trajectories.trc is not there yet"
     assert (copied.results("walk") / "trajectories.trc").is_file()
 
 
@@ -107,9 +109,9 @@ def test_nothing_is_half_written_when_a_stage_fails(copied, monkeypatch):
     def full(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr("triangulate.projects.pipeline.write", full)
+    monkeypatch.setattr("triangulate.projects.reconstruction.write", full)
     with pytest.raises(OSError, match="disk full"):
-        pipeline.reconstruct_trial(copied, copied.trials[0])
+        reconstruct_trial(copied, copied.trials[0])
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -191,7 +193,7 @@ def test_detections_of_another_recording_are_refused(copied):
 def test_stages_out_of_order_name_the_one_that_is_missing(copied):
     shutil.rmtree(copied.results("walk"))
     with pytest.raises(ProjectError, match=r"run `triangulate detect .*` first"):
-        pipeline.reconstruct_trial(copied, copied.trials[0])
+        reconstruct_trial(copied, copied.trials[0])
 
 
 def moved_detections(run, shift, share):
@@ -215,6 +217,27 @@ def test_a_few_detections_outside_the_image_are_left_out_and_counted(run):
 def test_detections_of_another_resolution_are_refused(run):
     with pytest.raises(triangulate.TriangulationError, match=r"outside its 800 x 600 px image .*resolution"):
         inside_images(moved_detections(run, 2000.0, 1.0), Rig.load(run[0].rig_file))
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_swapped_sides_are_put_right_and_reported_unless_switched_off(copied, wanted):
+    from models2d import write_detections
+
+    file = copied.results("walk") / "detections.parquet"
+    found, before = read_detections(file), read(copied.results("walk") / "raw.parquet").inliers
+    xy, mirror = found.xy.copy(), np.asarray(found.skeleton.mirror)
+    xy[20:30, 1] = xy[20:30, 1][:, :, mirror]
+    write_detections(replace(found, xy=xy), file)
+    if not wanted:
+        copied.file.write_text(copied.file.read_text().replace("# unswap = true ", "unswap = false "))
+    outcome = reconstruct_trial(load_project(copied.file), copied.trials[0])
+    told = f"left and right exchanged in 10 frames of {found.views[1]}"
+    assert (told in outcome.summary) == wanted
+    page = (copied.results("walk") / "report.html").read_text(encoding="utf-8")
+    assert (f"other cameras: 10 of camera {found.views[1]} (of 60)" in page) == wanted
+    after = read(copied.results("walk") / "raw.parquet").inliers[20:30, 1]
+    lost = 1 - after.sum() / before[20:30, 1].sum()
+    assert (lost < 0.1) if wanted else (lost > 0.3)
 
 
 @pytest.mark.browser

@@ -11,7 +11,8 @@ from calibration.recordings.recording import Recording
 from calibration.rig import Rig
 from calibration.start.view_graph import check_connected, view_graph
 from triangulate.errors import ProjectError
-from triangulate.projects.pipeline import Progress, open_recording, read_files
+from triangulate.projects.outcomes import Progress
+from triangulate.projects.pipeline import open_recording, read_files
 from triangulate.projects.project import Project, Source, Trial
 
 SAMPLED = 60

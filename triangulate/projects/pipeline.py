@@ -4,8 +4,8 @@ A stage writes its results whole or not at all, with a record of its inputs and 
 nothing where that record still holds.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,40 +18,13 @@ from calibration.errors import CalibrationError
 from calibration.recordings.recording import Recording
 from calibration.rig import Rig
 from calibration.world.levelling import levelled
-from models2d.detections import Detections2D, Tracks2D
+from models2d.detections import Detections2D
 from models2d.skeleton import Skeleton
 from triangulate.errors import ProjectError
-from triangulate.export.formats import FORMATS, write
-from triangulate.points.image_bounds import inside_images
 from triangulate.projects.freshness import record_of, save_record, stale
+from triangulate.projects.outcomes import Outcome, Progress
 from triangulate.projects.project import Project, Source, Trial
-
-Progress = Callable[..., Iterable[Any]]
-
-
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Outcome:
-    """What a stage did.
-
-    Attributes
-    ----------
-    stage : str
-    trial : str
-        Empty for the calibration.
-    outputs : tuple of path
-    seconds : float, s
-    reason : str or None
-        Why it ran; None where everything was up to date.
-    summary : str
-        Empty where it did not run.
-    """
-
-    stage: str
-    outputs: tuple[Path, ...]
-    trial: str = ""
-    seconds: float = 0.0
-    reason: str | None = None
-    summary: str = ""
+from triangulate.projects.reconstruction import reconstruct_trial
 
 
 def open_recording(source: Source, cameras: tuple[str, ...], what: str) -> Recording:
@@ -285,90 +258,6 @@ def _run_network(
 def _beside(project: Project, name: str) -> str | Path:
     """Take a name with a suffix as a path beside the project file, others as the name of what is shipped."""
     return project.folder / name if Path(name).suffix else name
-
-
-def reconstruct_trial(
-    project: Project, trial: Trial, *, force: bool = False, progress: Progress | None = None
-) -> Outcome:
-    """Triangulate and smooth a trial; write trajectories, raw points, the exports and report.html.
-
-    Parameters
-    ----------
-    project : Project
-    trial : Trial
-    force : bool
-    progress : callable, optional
-
-    Returns
-    -------
-    outcome : Outcome
-
-    Raises
-    ------
-    ProjectError, TriangulationError, ValueError, OSError
-        If calibration or detections are not there or do not fit.
-    """
-    began, folder = perf_counter(), project.results(trial.name)
-    detections, rig_file = folder / "detections.parquet", project.rig_file
-    for path, stage in ((rig_file, "calibrate"), (detections, f"detect {project.file}")):
-        if not path.exists():
-            raise ProjectError(f"{path} is not there yet; run `triangulate {stage}` first")
-    exports = [folder / f"trajectories{FORMATS[name][0]}" for name in project.formats]
-    outputs = (folder / "trajectories.parquet", folder / "raw.parquet", folder / "report.html", *exports)
-    options = {
-        "subjects": project.subjects,
-        "min_confidence": project.min_confidence,
-        "smooth": project.smooth,
-        **project.smoothing,
-    }
-    record = record_of({"calibration": rig_file, "detections": detections}, options)
-    reason = "asked to" if force else stale(outputs, record)
-    if reason is None:
-        return Outcome(stage="reconstruct", trial=trial.name, outputs=outputs)
-    from models2d.readers.joining import read_detections
-    from triangulate.points.reconstruction import reconstruct
-    from triangulate.reporting.report import write_report
-
-    rig = Rig.load(rig_file)
-    inside, dropped = inside_images(read_detections(detections), rig)
-    tracks = _tracks(project, inside, rig)
-    raw = final = reconstruct(tracks, rig, min_confidence=project.min_confidence)
-    report = None
-    if project.smooth:
-        from triangulate.smoothing.smoother import smooth
-
-        final, report = smooth(tracks, rig, raw, progress=progress, **project.smoothing)
-    write(raw, outputs[1])
-    for path in exports:
-        write(final, path)
-    write_report(outputs[2], final, rig, tracks=tracks, raw=raw, solve=report, title=trial.name)
-    write(final, outputs[0])
-    save_record(outputs[0], record)
-    return Outcome(
-        stage="reconstruct",
-        trial=trial.name,
-        outputs=outputs,
-        seconds=perf_counter() - began,
-        reason=reason,
-        summary=f"{100 * np.isfinite(final.xyz[..., 0]).mean():.0f}% of points, "
-        f"{_median(final.error):.2f} px median reprojection"
-        + "".join(
-            f"; {count} detections outside the image of {view} left out" for view, count in dropped.items()
-        ),
-    )
-
-
-def _median(error: np.ndarray) -> float:
-    known = error[np.isfinite(error)]
-    return float(np.median(known)) if len(known) else float("nan")
-
-
-def _tracks(project: Project, detections: Detections2D, rig: Rig) -> Tracks2D:
-    if project.subjects == 1 and detections.shape[2] == 1:
-        return detections.as_tracks()
-    from triangulate.association.subjects import associate
-
-    return associate(detections, rig, subjects=project.subjects)
 
 
 def run_project(

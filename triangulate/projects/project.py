@@ -84,6 +84,8 @@ class Project:
         Where no file states it.
     min_confidence : float
         Detections below are not used.
+    unswap : bool
+        Whether left and right are put right where views mix them up.
     smooth : bool
     smoothing : dict of str to float
         Options of `smooth` that are not left to the data.
@@ -100,6 +102,7 @@ class Project:
     subjects: int = 1
     fps: float | None = None
     min_confidence: float = 0.0
+    unswap: bool = True
     smooth: bool = True
     smoothing: dict[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ("trc", "c3d", "csv")
@@ -198,6 +201,7 @@ def load_project(path: str | Path) -> Project:
         subjects=int(detections.number("subjects", 1, least=1, whole=True) or 1),
         fps=detections.number("fps", least=0.0),
         min_confidence=detections.number("min_confidence", 0.0) or 0.0,
+        unswap=reconstruct.switch("unswap", True),
         smooth=reconstruct.switch("smooth", True),
         smoothing={key: value for key, value in smoothing.items() if value is not None},
         formats=_formats(top.section("export")),

@@ -1,6 +1,6 @@
 """The page of a trial: a moving skeleton, verdicts in words, and the numbers behind them, in one file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -48,6 +48,7 @@ def write_report(
     tracks: Tracks2D | None = None,
     raw: Trajectories3D | None = None,
     solve: SolveReport | None = None,
+    swaps: Mapping[str, int] | None = None,
     title: str = "Trial",
 ) -> None:
     """Write the report of a trial as one HTML file that needs no network.
@@ -63,11 +64,13 @@ def write_report(
         Before smoothing, for comparison.
     solve : SolveReport, optional
         Of the smoother.
+    swaps : mapping of str to int, optional
+        Frames in which left and right were exchanged, by view; those without any left out.
     title : str
     """
     views = [] if rig is None or tracks is None else view_quality(trajectories, rig, tracks)
     sections = [
-        _section("In short", _verdict_list(verdicts(trajectories, views, solve))),
+        _section("In short", _verdict_list(verdicts(trajectories, views, solve, swaps))),
         _section("Motion", _plot(figure(trajectories, rig), height=620)),
         _section(
             "What is known about each point", _plot(status_plot(trajectories)) + _gap_list(trajectories)

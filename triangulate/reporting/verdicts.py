@@ -1,6 +1,6 @@
 """What the numbers of a trial mean, in plain sentences, with what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ MOST_REJECTED = 0.15
 VIEW_STANDS_OUT = 2.5
 BONE_VARIES = 0.10
 SIDES_DIFFER = 0.15
+OFTEN_SWAPPED = 0.10
 JUMP = 12.0
 """A speed so many times the upper quartile of its keypoint is a jump."""
 
@@ -33,7 +34,10 @@ class Verdict:
 
 
 def verdicts(
-    trajectories: Trajectories3D, views: Sequence[ViewQuality] = (), solve: SolveReport | None = None
+    trajectories: Trajectories3D,
+    views: Sequence[ViewQuality] = (),
+    solve: SolveReport | None = None,
+    swaps: Mapping[str, int] | None = None,
 ) -> list[Verdict]:
     """Judge a trial.
 
@@ -42,6 +46,8 @@ def verdicts(
     trajectories : Trajectories3D
     views : sequence of ViewQuality
     solve : SolveReport, optional
+    swaps : mapping of str to int, optional
+        Frames in which left and right were exchanged, by view.
 
     Returns
     -------
@@ -51,6 +57,7 @@ def verdicts(
     said = [
         *_found(trajectories),
         *_views(views),
+        *_swaps(swaps or {}, len(trajectories.xyz)),
         *_statuses(trajectories),
         *_bones(bone_quality(trajectories)),
         *_sides(trajectories),
@@ -111,6 +118,19 @@ def _views(views: Sequence[ViewQuality]) -> list[Verdict]:
             Verdict(good=True, text=f"All cameras agree: {typical:.2f} px median reprojection error.")
         )
     return said
+
+
+def _swaps(swaps: Mapping[str, int], frames: int) -> list[Verdict]:
+    if not swaps:
+        return []
+    where = ", ".join(f"{count} of camera {view}" for view, count in swaps.items())
+    return [
+        Verdict(
+            good=max(swaps.values()) <= OFTEN_SWAPPED * frames,
+            text=f"Left and right were exchanged in frames that contradicted the other cameras: {where} "
+            f"(of {frames}).",
+        )
+    ]
 
 
 def _usual(medians: Sequence[float]) -> float:

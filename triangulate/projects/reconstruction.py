@@ -1,0 +1,111 @@
+"""The stage that goes from detections to trajectories: left and right put right, triangulated, smoothed."""
+
+from time import perf_counter
+
+import numpy as np
+
+from calibration.rig import Rig
+from models2d.detections import Detections2D, Tracks2D
+from triangulate.errors import ProjectError
+from triangulate.export.formats import FORMATS, write
+from triangulate.points.image_bounds import inside_images
+from triangulate.projects.freshness import record_of, save_record, stale
+from triangulate.projects.outcomes import Outcome, Progress
+from triangulate.projects.project import Project, Trial
+
+
+def reconstruct_trial(
+    project: Project, trial: Trial, *, force: bool = False, progress: Progress | None = None
+) -> Outcome:
+    """Triangulate and smooth a trial; write trajectories, raw points, the exports and report.html.
+
+    Parameters
+    ----------
+    project : Project
+    trial : Trial
+    force : bool
+    progress : callable, optional
+
+    Returns
+    -------
+    outcome : Outcome
+
+    Raises
+    ------
+    ProjectError, TriangulationError, ValueError, OSError
+        If calibration or detections are not there or do not fit.
+    """
+    began, folder = perf_counter(), project.results(trial.name)
+    detections, rig_file = folder / "detections.parquet", project.rig_file
+    for path, stage in ((rig_file, "calibrate"), (detections, f"detect {project.file}")):
+        if not path.exists():
+            raise ProjectError(f"{path} is not there yet; run `triangulate {stage}` first")
+    exports = [folder / f"trajectories{FORMATS[name][0]}" for name in project.formats]
+    outputs = (folder / "trajectories.parquet", folder / "raw.parquet", folder / "report.html", *exports)
+    options = {
+        "subjects": project.subjects,
+        "min_confidence": project.min_confidence,
+        "unswap": project.unswap,
+        "smooth": project.smooth,
+        **project.smoothing,
+    }
+    record = record_of({"calibration": rig_file, "detections": detections}, options)
+    reason = "asked to" if force else stale(outputs, record)
+    if reason is None:
+        return Outcome(stage="reconstruct", trial=trial.name, outputs=outputs)
+    from models2d.readers.joining import read_detections
+    from triangulate.points.reconstruction import reconstruct
+    from triangulate.reporting.report import write_report
+
+    rig = Rig.load(rig_file)
+    inside, dropped = inside_images(read_detections(detections), rig)
+    tracks, swaps = _sides_mended(project, _tracks(project, inside, rig), rig)
+    raw = final = reconstruct(tracks, rig, min_confidence=project.min_confidence)
+    report = None
+    if project.smooth:
+        from triangulate.smoothing.smoother import smooth
+
+        final, report = smooth(tracks, rig, raw, progress=progress, **project.smoothing)
+    write(raw, outputs[1])
+    for path in exports:
+        write(final, path)
+    write_report(outputs[2], final, rig, tracks=tracks, raw=raw, solve=report, swaps=swaps, title=trial.name)
+    write(final, outputs[0])
+    save_record(outputs[0], record)
+    return Outcome(
+        stage="reconstruct",
+        trial=trial.name,
+        outputs=outputs,
+        seconds=perf_counter() - began,
+        reason=reason,
+        summary=f"{100 * np.isfinite(final.xyz[..., 0]).mean():.0f}% of points, "
+        f"{_median(final.error):.2f} px median reprojection"
+        + "".join(f"; left and right exchanged in {count} frames of {view}" for view, count in swaps.items())
+        + "".join(
+            f"; {count} detections outside the image of {view} left out" for view, count in dropped.items()
+        ),
+    )
+
+
+def _median(error: np.ndarray) -> float:
+    known = error[np.isfinite(error)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def _tracks(project: Project, detections: Detections2D, rig: Rig) -> Tracks2D:
+    if project.subjects == 1 and detections.shape[2] == 1:
+        return detections.as_tracks()
+    from triangulate.association.subjects import associate
+
+    return associate(detections, rig, subjects=project.subjects)
+
+
+def _sides_mended(project: Project, tracks: Tracks2D, rig: Rig) -> tuple[Tracks2D, dict[str, int]]:
+    """Put left and right right where that is wanted and safe; count the frames of each view touched."""
+    from triangulate.swaps import sides_can_be_told, unswap
+
+    if not (project.unswap and sides_can_be_told(tracks)):
+        return tracks, {}
+    mended, swapped = unswap(tracks, rig)
+    frames = swapped.any(axis=(2, 3)).sum(axis=0)
+    return mended, {view: int(count) for view, count in zip(tracks.views, frames, strict=True) if count}
