@@ -28,6 +28,7 @@ from calibration.quality.report import CalibrationReport
 from calibration.rig import Rig
 from calibration.start.extrinsics import first_board_poses, first_places
 from calibration.start.intrinsics import first_lens
+from calibration.start.lens_options import known_lenses, lens_groups, lens_stages
 from calibration.start.view_graph import check_connected, view_graph
 
 Float = NDArray[np.float64]
@@ -87,7 +88,8 @@ def calibrate(
     intrinsics : mapping of view to Intrinsics, optional
         Known lenses, which are kept as they are; rescaled where the images have another size.
     shared : sequence of sequences of view names
-        Groups of identical cameras that share one lens.
+        Groups of identical cameras that share one lens. Views that are crops of one camera's image, as
+        mirrors in it are, always do.
     board_shape : "rigid", "warp", "free" or "auto"
         How far the printed board may differ from its nominal shape: not at all, by two bends, or by an offset
         of each corner; "auto" chooses by held-out error.
@@ -117,26 +119,24 @@ def calibrate(
     """
     graph = view_graph(observations)
     check_connected(graph)
-    known = _known_lenses(observations, intrinsics or {})
+    known = known_lenses(observations, intrinsics or {})
+    whole = observations.uncropped()
     choice = Choice(
-        stages=_lens_stages(observations.names, lens, known),
-        lens_of=_sharing(observations.names, shared),
+        stages=lens_stages(observations.names, lens, known),
+        lens_of=lens_groups(observations, shared),
+        flipped=tuple(observations.names.index(name) for name in observations.mirrored),
         shape=_checked_shape(board_shape),
         offset_sigma=board_sigma,
         time=time_offsets and len(observations.names) > 1,
         late_sigma=0.5 * usual_interval(instants(observations)[0]),
     )
-    fit = fit_observations(observations, choice, known, focal)
+    fit = fit_observations(whole, choice, known, focal)
     check_rejected(observations.names, fit.corners.view, fit.rejected)
-    rig = _rig(
-        observations,
-        fit.solution.unknowns,
-        fit.selection.choice,
-        known,
-        corners=fit.corners,
-        used=~fit.rejected,
+    unknowns, corners = fit.solution.unknowns, fit.corners
+    rig = cropped_rig(
+        _rig(whole, unknowns, fit.selection.choice, known, corners=corners, used=~fit.rejected), observations
     )
-    held_out = cross_validate(observations, fit, known) if validate else None
+    held_out = cross_validate(whole, fit, known) if validate else None
     return rig, CalibrationReport.from_fit(observations, fit, graph=graph, rig=rig, held_out=held_out)
 
 
@@ -267,45 +267,19 @@ def _rig(
     return with_coverage(rig, corners, used)
 
 
-def _known_lenses(
-    observations: BoardObservations, intrinsics: Mapping[str, Intrinsics]
-) -> dict[str, Intrinsics]:
-    known = {}
-    for name, lens in intrinsics.items():
-        if name not in observations.names:
-            raise ValueError(f"no view called {name}: the observations have {', '.join(observations.names)}")
-        width, height = (int(length) for length in observations.sizes[observations.names.index(name)])
-        known[name] = lens if lens.size == (width, height) else lens.rescaled((width, height))
-    return known
-
-
-def _lens_stages(
-    names: tuple[str, ...], lens: str | Mapping[str, str], known: Mapping[str, Intrinsics]
-) -> tuple[str, ...]:
-    wanted = {name: lens for name in names} if isinstance(lens, str) else dict(lens)
-    for name, model in wanted.items():
-        if name not in names:
-            raise ValueError(f"lens: no view called {name}: the observations have {', '.join(names)}")
-        if model not in COEFFICIENTS and model != "auto":
-            raise ValueError(f"lens of {name}: expected auto, {', '.join(COEFFICIENTS)}, got {model!r}")
-    return tuple("none" if name in known else wanted.get(name, "auto") for name in names)
-
-
-def _sharing(names: tuple[str, ...], shared: Sequence[Sequence[str]]) -> tuple[int, ...]:
-    number = {name: view for view, name in enumerate(names)}
-    for group in shared:
-        missing = [name for name in group if name not in names]
-        if missing:
-            raise ValueError(f"shared: no view called {', '.join(missing)}: the views are {', '.join(names)}")
-        for name in group:
-            number[name] = names.index(group[0])
-    return tuple(number[name] for name in names)
-
-
 def _checked_shape(shape: str) -> str:
     if shape not in (*SHAPES, "auto"):
         raise ValueError(f"board_shape: expected auto, {', '.join(SHAPES)}, got {shape!r}")
     return shape
+
+
+def cropped_rig(rig: Rig, observations: BoardObservations) -> Rig:
+    """Take the lenses of whole images to the parts of them that the views are."""
+    cameras = []
+    for camera, (x, y), size in zip(rig.cameras, observations.offsets, observations.sizes, strict=True):
+        lens = camera.intrinsics.cropped(float(x), float(y), (int(size[0]), int(size[1])))
+        cameras.append(replace(camera, intrinsics=lens))
+    return Rig(cameras=tuple(cameras))
 
 
 def check_rejected(names: tuple[str, ...], view: Int, rejected: NDArray[np.bool_]) -> None:

@@ -190,6 +190,54 @@ class Intrinsics:
         covered = None if self.covered is None else projection.to_pixels(self.covered, scale)
         return replace(self, size=size, K=scale @ self.K, covered=covered)
 
+    def cropped(self, x: float, y: float, size: tuple[int, int]) -> "Intrinsics":
+        """Return the same lens for a part of the image.
+
+        Parameters
+        ----------
+        x, y : float, px
+            Where the part's top-left pixel lies in the image; negative where it begins before it, as the
+            whole image does from within a part.
+        size : (2,) int, px
+            Width, height of the part.
+
+        Returns
+        -------
+        intrinsics : Intrinsics
+
+        Examples
+        --------
+        >>> Intrinsics.from_focal((640, 480), 800.0).cropped(100, 40, (200, 200)).K[:2, 2].tolist()
+        [219.5, 199.5]
+        """
+        shift = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1]])
+        covered = None if self.covered is None else self.covered - [x, y]
+        return replace(self, size=size, K=shift @ self.K, covered=covered)
+
+    def flipped(self) -> "Intrinsics":
+        """Return the lens of the image flipped left to right: that of a camera seen in a mirror.
+
+        Returns
+        -------
+        intrinsics : Intrinsics
+            Projects (-x, y, z) to where this one projects (x, y, z), counted from the other side.
+
+        Examples
+        --------
+        >>> lens = Intrinsics.from_focal((640, 480), 800.0).cropped(100, 40, (200, 200))
+        >>> lens.flipped().project([-0.1, 0.0, 1.0]) + lens.project([0.1, 0.0, 1.0]) * [1, 0]
+        array([199. , 199.5])
+        """
+        K = self.K * [[1, -1, -1], [1, 1, 1], [1, 1, 1]] + [[0, 0, self.size[0] - 1], [0, 0, 0], [0, 0, 0]]
+        distortion = self.distortion.copy()
+        if self.model == "pinhole":
+            odd = [i for i in projection.ODD if i < len(distortion)]
+            distortion[odd] = -distortion[odd]
+        covered = self.covered
+        if covered is not None:
+            covered = covered * [-1, 1] + [self.size[0] - 1, 0]
+        return replace(self, K=K, distortion=distortion, covered=covered)
+
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Camera:

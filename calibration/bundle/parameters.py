@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from calibration.bundle.kernels import PER_VIEW
-from calibration.bundle.problem import MODELS, Unknowns
+from calibration.bundle.problem import MODELS, Unknowns, odd_columns
 
 Float = NDArray[np.float64]
 
@@ -111,6 +111,8 @@ class Choice:
         Key of `STAGES` per view.
     lens_of : (views,) tuple of int
         Views with the same number share one lens.
+    flipped : tuple of int
+        Views whose images are flipped left to right: where they share a lens, it is the mirrored one.
     place : bool
         Whether the cameras' places are free (the first one never is: it is the world).
     shape : "rigid", "warp" or "free"
@@ -125,6 +127,7 @@ class Choice:
 
     stages: tuple[str, ...]
     lens_of: tuple[int, ...]
+    flipped: tuple[int, ...] = ()
     place: bool = True
     shape: str = "rigid"
     offset_sigma: float = OFFSET_SIGMA
@@ -151,7 +154,8 @@ def free_unknowns(choice: Choice, unknowns: Unknowns, sizes: NDArray[np.int64], 
     owner: dict[int, int] = {}
     for view, stage in enumerate(choice.stages):
         first = owner.setdefault(choice.lens_of[view], view)
-        _add_lens(columns, view, first, stage, unknowns=unknowns, size=sizes[view])
+        odd = (view in choice.flipped) != (first in choice.flipped)
+        _add_lens(columns, view, first, stage, unknowns=unknowns, size=sizes[view], odd=odd)
         if choice.place and view > 0:
             for i, name in enumerate(POSE_NAMES):
                 columns.add(view, 16 + i, f"{view}:{name}")
@@ -163,13 +167,22 @@ def free_unknowns(choice: Choice, unknowns: Unknowns, sizes: NDArray[np.int64], 
 
 
 def _add_lens(
-    columns: "_Columns", view: int, first: int, stage: str, *, unknowns: Unknowns, size: NDArray[np.int64]
+    columns: "_Columns",
+    view: int,
+    first: int,
+    stage: str,
+    *,
+    unknowns: Unknowns,
+    size: NDArray[np.int64],
+    odd: bool,
 ) -> None:
+    turned = odd_columns(int(unknowns.model[view])) if odd else []
     for i in STAGES[stage]:
         if stage in ONE_FOCAL and i == 1:
             columns.add(view, 1, f"{first}:fx")
         else:
-            columns.add(view, i, f"{first}:{LENS_NAMES[i]}", source=True)
+            sign = -1.0 if i in turned else 1.0
+            columns.add(view, i, f"{first}:{LENS_NAMES[i]}", source=True, sign=sign)
     if first != view or stage == "none":
         return
     model = MODELS[unknowns.model[view]]
@@ -188,16 +201,18 @@ class _Columns:
     def __init__(self) -> None:
         self.index: dict[str, int] = {}
         self.entries: list[tuple[int, int]] = []
+        self.signs: list[float] = []
         self.source: list[int] = []
         self.known: list[tuple[str, float, float]] = []
         self.ties: list[tuple[str, str, float]] = []
 
-    def add(self, view: int, i: int, name: str, *, source: bool = False) -> None:
+    def add(self, view: int, i: int, name: str, *, source: bool = False, sign: float = 1.0) -> None:
         row = PER_VIEW * view + i
         if name not in self.index:
             self.index[name] = len(self.index)
             self.source.append(row if source or i < 16 else -1)
         self.entries.append((row, self.index[name]))
+        self.signs.append(sign)
 
     def prior(self, name: str, mean: float, sigma: float) -> None:
         self.known.append((name, mean, sigma))
@@ -205,7 +220,7 @@ class _Columns:
     def build(self, views: int, nominal: Float, offsets: Float, board: Float) -> Free:
         lens, shape = len(self.index), offsets.shape[1]
         rows, columns = np.array(self.entries, dtype=np.int64).reshape(-1, 2).T
-        spread = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(PER_VIEW * views, lens))
+        spread = sparse.csr_matrix((self.signs, (rows, columns)), shape=(PER_VIEW * views, lens))
         prior, mean = np.zeros((lens + shape, lens + shape)), np.zeros(lens + shape)
         for name, value, sigma in self.known:
             i = self.index[name]

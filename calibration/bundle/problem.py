@@ -145,6 +145,19 @@ def lens_row(intrinsics: Intrinsics) -> Float:
     return row
 
 
+def odd_columns(model: int) -> list[int]:
+    """Return the numbers of a lens that change sign in the flipped image, besides its width for cx."""
+    return [2, *(4 + i for i in projection.ODD if MODELS[model] != "fisheye")]
+
+
+def flipped_row(row: Float, model: int, width: int) -> Float:
+    """Return the lens of the image flipped left to right."""
+    row = row.copy()
+    row[odd_columns(model)] *= -1
+    row[2] += width - 1
+    return row
+
+
 def row_lens(row: Float, model: int, size: tuple[int, int], coefficients: int) -> Intrinsics:
     """Read the 16 numbers that kernels take; an angle polynomial becomes OpenCV's rational model."""
     name = MODELS[model]

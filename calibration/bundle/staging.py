@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from calibration.bundle.adjustment import Solution, noise, refine, residuals
 from calibration.bundle.board_motion import usual_interval, with_motion
 from calibration.bundle.parameters import FAMILY, Choice, board_basis, free_unknowns
-from calibration.bundle.problem import MODELS, Corners, Unknowns
+from calibration.bundle.problem import MODELS, Corners, Unknowns, flipped_row
 from calibration.lenses.conversion import to_family
 
 Float = NDArray[np.float64]
@@ -52,7 +52,7 @@ def staged(
     -------
     solution : Solution
     """
-    unknowns = sharing(unknowns, choice)
+    unknowns = sharing(unknowns, choice, sizes)
     for stage in ("none", "radial"):
         stages = tuple("none" if final == "none" else stage for final in choice.stages)
         now = replace(choice, stages=stages, shape="rigid", time=False)
@@ -65,13 +65,18 @@ def staged(
     return settle_moving(corners, unknowns, choice, sizes, nominal, instant=instant, stamp=stamp)
 
 
-def sharing(unknowns: Unknowns, choice: Choice) -> Unknowns:
-    """Give views that share a lens the one of middle focal length to start from."""
+def sharing(unknowns: Unknowns, choice: Choice, sizes: Int) -> Unknowns:
+    """Give views that share a lens the one of middle focal length to start from, flipped where they are."""
     lens = unknowns.lens.copy()
     for owner in set(choice.lens_of):
         group = [v for v, mine in enumerate(choice.lens_of) if mine == owner and choice.stages[v] != "none"]
-        if group:
-            lens[group] = lens[sorted(group, key=lambda v: float(lens[v, 0]))[len(group) // 2]]
+        if not group:
+            continue
+        middle = sorted(group, key=lambda v: float(unknowns.lens[v, 0]))[len(group) // 2]
+        row, model, width = unknowns.lens[middle], int(unknowns.model[middle]), int(sizes[middle, 0])
+        for view in group:
+            odd = (view in choice.flipped) != (middle in choice.flipped)
+            lens[view] = flipped_row(row, model, width) if odd else row
     return replace(unknowns, lens=lens)
 
 

@@ -51,6 +51,7 @@ def load_corners(
                 frame=file["frame"],
                 times=file.get("times"),
                 mirrored=tuple(said["mirrored"]),
+                crops=recording.crops,
                 notes=tuple(said["notes"]),
             )
     except (OSError, ValueError, KeyError):
@@ -96,7 +97,8 @@ def save_corners(
 
 def _path(folder: Path, recording: Recording, board: Board, options: dict[str, Any]) -> Path:
     digest = hashlib.sha256()
-    said = [VERSION, board.to_table(), recording.names, recording.mirrored, sorted(options.items())]
+    crops = [crop and (crop.x, crop.y, *crop.size) for crop in recording.crops]
+    said = [VERSION, board.to_table(), recording.names, recording.mirrored, crops, sorted(options.items())]
     digest.update(json.dumps(said).encode())
     digest.update(recording.frames.tobytes())
     digest.update(b"" if recording.times is None else recording.times.tobytes())

@@ -133,6 +133,7 @@ def _search(
         frame=recording.instants[some],
         times=None if recording.times is None else recording.times[some],
         mirrored=recording.mirrored,
+        crops=recording.crops,
         notes=notes,
     )
 

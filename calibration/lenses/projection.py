@@ -21,6 +21,9 @@ COEFFICIENTS = {"pinhole": (0, 4, 5, 8, 12), "fisheye": (4,)}
 KERNEL_COEFFICIENTS = 12
 """Every kernel takes this many coefficients; shorter lists are filled with zeros, which changes nothing."""
 
+ODD = (3, 8, 9)
+"""Pinhole coefficients (p2, s1, s2) that change sign where an image is flipped left to right."""
+
 
 def distort_pinhole(x: Any, y: Any, k: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
     """Distort normalised coordinates, with the 2x2 Jacobian.

@@ -137,7 +137,8 @@ class CalibrationReport:
         view, length, rejected = fit.corners.view, np.hypot(*fit.residual.T), fit.rejected
         parts = [length[(view == v) & ~rejected] for v in range(len(rig))]
         choice, unknowns = fit.selection.choice, fit.solution.unknowns
-        free = free_unknowns(choice, unknowns, observations.sizes, observations.board.corners)
+        whole = observations.uncropped()
+        free = free_unknowns(choice, unknowns, whole.sizes, observations.board.corners)
         xyz = working_volume(unknowns)
         seen = np.stack(
             [c.intrinsics.covers(rig.project(xyz)[:, v]) for v, c in enumerate(rig.cameras)], axis=1
@@ -167,7 +168,12 @@ class CalibrationReport:
             uncertainty=fit.uncertainty,
             held_out=held_out,
             volume=point_error(xyz, seen, unknowns, free, fit.uncertainty.covariance),
-            observed=Observed(view=view, xy=fit.corners.xy, residual=fit.residual, rejected=rejected),
+            observed=Observed(
+                view=view,
+                xy=fit.corners.xy - observations.offsets[view],
+                residual=fit.residual,
+                rejected=rejected,
+            ),
             verdicts=(),
         )
         return replace(report, verdicts=tuple(verdicts(report)))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.arrays import frozen
+from calibration.recordings.crops import Crop, place_crops
 from calibration.recordings.files import Views, open_views, views_in
 from calibration.recordings.frame_sources import Image, Source
 from calibration.recordings.frame_times import read_times
@@ -45,6 +46,8 @@ class Recording:
         When each view took each frame, where timestamps were given.
     mirrored : tuple of str
         Views whose images are flipped left to right when they are read.
+    crops : tuple of Crop or None
+        For each view the part of its video that it is; None for all of it.
     notes : tuple of str
         What the reader of a report should know about the files.
     """
@@ -56,6 +59,7 @@ class Recording:
     instants: Int
     times: Float | None = None
     mirrored: tuple[str, ...] = ()
+    crops: tuple[Crop | None, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -66,6 +70,7 @@ class Recording:
         object.__setattr__(self, "instants", frozen(self.instants, (len(frames),), "instants", np.int64))
         if self.times is not None:
             object.__setattr__(self, "times", frozen(self.times, frames.shape, "times"))
+        object.__setattr__(self, "crops", self.crops or (None,) * views)
         unknown = [name for name in self.mirrored if name not in self.names]
         if unknown:
             raise ValueError(
@@ -81,6 +86,7 @@ class Recording:
         truncate: bool = False,
         allow_damaged: bool = False,
         mirrored: Sequence[str] = (),
+        crops: Mapping[str, Sequence[int]] | None = None,
     ) -> Self:
         """Open a recording and count its frames by decoding it.
 
@@ -98,6 +104,9 @@ class Recording:
             Use the frames that decode of a video that ends before its header says.
         mirrored : sequence of str
             Views to flip left to right: filmed in a mirror, or by software that shows a mirror image.
+        crops : mapping of view to (4,) int, px, optional
+            x, y, width and height of a view that is a part of its video, as a mirror is; several views may
+            name the same video, and share the lens of its camera then.
 
         Returns
         -------
@@ -110,6 +119,8 @@ class Recording:
         CalibrationError
             If a file is empty, truncated or not a video, or the views do not have equally many frames and
             nothing says which belong together.
+        ValueError
+            If `mirrored` or `crops` name no view, or a crop does not lie inside its image.
 
         Notes
         -----
@@ -132,6 +143,7 @@ class Recording:
             instants=match.instants,
             times=match.times,
             mirrored=tuple(mirrored),
+            crops=place_crops(names, sources, crops or {}),
             notes=match.notes,
         )
 
@@ -143,23 +155,38 @@ class Recording:
     @property
     def sizes(self) -> Int:
         """Width and height of each view, (views, 2) px."""
-        return np.array([source.size for source in self.sources], dtype=np.int64)
+        sizes = [
+            source.size if crop is None else crop.size
+            for source, crop in zip(self.sources, self.crops, strict=True)
+        ]
+        return np.array(sizes, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def __iter__(self) -> Iterator[tuple[Image | None, ...]]:
-        present = self.frames >= 0
-        flips = [name in self.mirrored for name in self.names]
-        lanes = [
-            source.read(column[has])
-            for source, column, has in zip(self.sources, self.frames.T, present.T, strict=True)
+        # Views of one video share its lane, so that it is decoded once.
+        wanted: dict[tuple[Source, bytes], Int] = {}
+        for source, column in zip(self.sources, self.frames.T, strict=True):
+            wanted.setdefault((source, column.tobytes()), column)
+        lane = list(wanted)
+        lane_of = [
+            lane.index((source, column.tobytes()))
+            for source, column in zip(self.sources, self.frames.T, strict=True)
         ]
+        lanes = [source.read(column[column >= 0]) for (source, _), column in wanted.items()]
+        present = np.stack([column >= 0 for column in wanted.values()], axis=1)
         for images in read_ahead(lanes, present.tolist()):
-            yield tuple(
-                cv2.flip(image, 1) if flip and image is not None else image  # type: ignore[misc]
-                for image, flip in zip(images, flips, strict=True)
-            )
+            yield tuple(self._view(view, images[lane_of[view]]) for view in range(len(self.names)))
+
+    def _view(self, view: int, image: Image | None) -> Image | None:
+        """Cut a view out of a decoded image, and flip it."""
+        crop = self.crops[view]
+        if image is not None and crop is not None:
+            image = crop.cut(image)
+        if image is not None and self.names[view] in self.mirrored:
+            image = cv2.flip(image, 1)  # type: ignore[assignment]
+        return image
 
     def select(self, frames: Int | NDArray[np.bool_] | slice) -> "Recording":
         """Return some of the instants, as `recording.select(slice(None, None, 5))`.
@@ -222,4 +249,5 @@ class Recording:
             frames=self.frames[:, index],
             times=None if self.times is None else self.times[:, index],
             mirrored=tuple(name for name in self.mirrored if name in names),
+            crops=tuple(self.crops[view] for view in index),
         )

@@ -64,3 +64,22 @@ def test_no_ray_where_the_lens_folds_back():
     assert np.isnan(folding.undistort([639.0, 5000.0])).all()
     assert folding.covers([320.0, 240.0])
     assert not folding.covers([320.0, 5000.0])
+
+
+def test_a_flipped_image_has_the_flipped_lens(lens):
+    flat, zero = points.reshape(-1, 1, 3), np.zeros(3)
+    project = cv2.fisheye.projectPoints if lens.model == "fisheye" else cv2.projectPoints
+    seen = project(flat, zero, zero, np.array(lens.K), np.array(lens.distortion))[0].reshape(4, 50, 2)
+    mirrored = lens.flipped().project(points * [-1, 1, 1])
+    np.testing.assert_allclose(mirrored, [639, 0] + seen * [-1, 1], atol=1e-9)
+
+
+def test_a_flipped_lens_keeps_its_skew_and_its_covered_part():
+    skewed = Intrinsics(
+        size=(640, 480), K=K + np.eye(3, k=1) * [[1], [0], [0]], covered=[[0, 0], [9, 0], [9, 9]]
+    )
+    mirrored = skewed.flipped()
+    assert (mirrored.project([-0.1, 0.1, 1.0]) + skewed.project([0.1, 0.1, 1.0]))[0] == pytest.approx(639)
+    assert mirrored.covers([636.0, 2.0])
+    assert not mirrored.covers([2.0, 2.0])
+    assert mirrored.cropped(600, 0, (40, 40)).covers([36.0, 2.0])
