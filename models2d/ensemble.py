@@ -43,6 +43,10 @@ class Ensemble:
         """Find the individuals with the first model."""
         return self.models[0].locate(images)
 
+    def around(self, xy: Float, confidence: Float) -> Float:
+        """Put boxes around poses as the first model does."""
+        return self.models[0].around(xy, confidence)
+
     def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
         """Average over the models, weighted by confidence.
 

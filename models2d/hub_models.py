@@ -13,6 +13,7 @@ from models2d.crops import cut, in_proportion
 from models2d.errors import ModelError
 from models2d.heatmaps import Grid, decode
 from models2d.pose_model import Found
+from models2d.rough_look import sure_box
 from models2d.skeleton import Skeleton
 from models2d.top_down import TopDown
 
@@ -98,6 +99,10 @@ class ViTPose:
     def locate(self, images: Sequence[Image]) -> list[Float]:
         """Refuse: ViTPose looks at boxes that it is given."""
         raise ModelError("ViTPose finds no boxes: load it with a detector, or give boxes to detect")
+
+    def around(self, xy: Float, confidence: Float) -> Float:
+        """Put boxes around poses, a tenth wider on each side: bodies reach beyond their keypoints."""
+        return sure_box(xy, confidence, self.input_size, 0.1)
 
     @torch.inference_mode()
     def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:

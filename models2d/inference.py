@@ -5,12 +5,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.recordings.recording import Recording
+from models2d.block_search import Block, Frames, find_everybody, find_in_boxes, find_individuals
 from models2d.detections import Detections2D
 from models2d.ensemble import Ensemble
 from models2d.pose_model import FrameModel, Model
@@ -18,14 +19,6 @@ from models2d.pose_model import FrameModel, Model
 Image = NDArray[np.uint8]
 Float = NDArray[np.float64]
 Progress = Callable[..., Iterable[Any]]
-
-
-class _Block(NamedTuple):
-    """What was found in some frames: (frames, views, slots, keypoints, ...)."""
-
-    xy: Float
-    confidence: Float
-    covariance: Float
 
 
 def detect(
@@ -51,8 +44,8 @@ def detect(
     boxes : (frames, views, slots, 4) float, px, optional
         Where to look: left, top, right, bottom; NaN where there is nobody. By default the model looks itself.
     locate_every : int
-        Look for the individual in every so many frames, and between them along the line (single animals
-        only).
+        Look for the individuals in every so many frames, counted from the start of a block. In those between,
+        boxes are put around the keypoints of the frame before; where one is lost, the model looks again.
     least_confidence : float
         What is less sure is taken as not found.
     fps : float, Hz, optional
@@ -91,7 +84,7 @@ def detect(
     work = _Work(whole, boxes, locate_every, whole.individuals if boxes is None else boxes.shape[2])
     kept = None if folder is None else _KeptBlocks(Path(folder), recording, whole, block)
     starts: Iterable[int] = range(0, frames, block)
-    parts: Iterable[_Block] = _all_blocks(recording, work, kept, block, workers)
+    parts: Iterable[Block] = _all_blocks(recording, work, kept, block, workers)
     if progress is not None:
         parts = progress(parts, desc="detect", total=len(range(0, frames, block)))
     done = dict(zip(starts, parts, strict=True))
@@ -104,83 +97,28 @@ class _Work:
     def __init__(self, model: Model | FrameModel, boxes: Float | None, locate_every: int, slots: int) -> None:
         self.model, self.boxes, self.locate_every, self.slots = model, boxes, locate_every, slots
 
-    def __call__(self, start: int, frames: list[tuple[Image | None, ...]]) -> _Block:
+    def __call__(self, start: int, frames: Frames) -> Block:
         """Find keypoints in the frames from number `start` on."""
-        views = len(frames[0])
-        keypoints = len(self.model.skeleton.keypoints)
-        shape = (len(frames), views, self.slots, keypoints)
-        result = _Block(np.full((*shape, 2), np.nan), np.full(shape, np.nan), np.full((*shape, 2, 2), np.nan))
+        block = Block.empty(len(frames), len(frames[0]), self.slots, len(self.model.skeleton.keypoints))
         if isinstance(self.model, FrameModel):
-            _find_all(self.model, frames, result)
-            return result
-        boxes = self._where(self.model, start, frames)
-        where = np.argwhere(np.isfinite(boxes).all(axis=-1))
-        where = np.array([at for at in where if frames[at[0]][at[1]] is not None], dtype=int).reshape(-1, 3)
-        if len(where):
-            images = [frames[frame][view] for frame, view, _ in where]
-            found = self.model.find(
-                [image for image in images if image is not None], list(boxes[tuple(where.T)])
-            )
-            result.xy[tuple(where.T)] = found.xy
-            result.confidence[tuple(where.T)] = found.confidence
-            result.covariance[tuple(where.T)] = found.covariance
-        return result
-
-    def _where(self, model: Model, start: int, frames: list[tuple[Image | None, ...]]) -> Float:
-        """Boxes (frames, views, slots, 4) of a block."""
-        if self.boxes is not None:
-            return self.boxes[start : start + len(frames)]
-        views = len(frames[0])
-        boxes = np.full((len(frames), views, self.slots, 4), np.nan)
-        every = self.locate_every if self.slots == 1 else 1
-        looked = sorted({*range(0, len(frames), every), len(frames) - 1})
-        _look(model, frames, boxes, [(frame, view) for frame in looked for view in range(views)])
-        if every > 1:
-            between = [frame for frame in range(len(frames)) if frame not in looked]
-            _fill_between(boxes, looked, between)
-            lost = [(f, v) for f in between for v in range(views) if not np.isfinite(boxes[f, v]).all()]
-            _look(model, frames, boxes, lost)
-        return boxes
-
-
-def _look(
-    model: Model, frames: list[tuple[Image | None, ...]], boxes: Float, places: list[tuple[int, int]]
-) -> None:
-    """Let the model find boxes in some frames and views."""
-    seen = [(f, v, image) for f, v in places if (image := frames[f][v]) is not None]
-    for (frame, view, _), found in zip(seen, model.locate([image for *_, image in seen]), strict=True):
-        count = min(len(found), boxes.shape[2])
-        boxes[frame, view, :count] = found[:count]
-
-
-def _find_all(model: FrameModel, frames: list[tuple[Image | None, ...]], result: _Block) -> None:
-    """Let the model find everybody in every frame and view."""
-    seen = [(f, v, image) for f, row in enumerate(frames) for v, image in enumerate(row) if image is not None]
-    for (frame, view, _), found in zip(seen, model.find_all([image for *_, image in seen]), strict=True):
-        count = min(len(found.xy), result.xy.shape[2])
-        for whole, part in zip(result, found, strict=True):
-            whole[frame, view, :count] = part[:count]
-
-
-def _fill_between(boxes: Float, looked: list[int], between: list[int]) -> None:
-    """Move boxes along the line between the frames that were looked at; NaN at either end stays NaN."""
-    for frame in between:
-        after = next(number for number in looked if number > frame)
-        before = max(number for number in looked if number < frame)
-        part = (frame - before) / (after - before)
-        boxes[frame] = (1 - part) * boxes[before] + part * boxes[after]
+            find_everybody(self.model, frames, block)
+        elif self.boxes is not None:
+            find_in_boxes(self.model, frames, self.boxes[start : start + len(frames)], block)
+        else:
+            find_individuals(self.model, frames, self.locate_every, block)
+        return block
 
 
 def _all_blocks(
     recording: Recording, work: _Work, kept: "_KeptBlocks | None", block: int, workers: int
-) -> Iterator[_Block]:
+) -> Iterator[Block]:
     """Go through the recording in blocks, a few at a time in threads: OpenCV and torch let others run."""
     first = 0 if kept is None else kept.finished()
     for number in range(first):
         yield kept.load(number)  # type: ignore[union-attr]
     rest = recording if first == 0 else recording.select(slice(first * block, None))
     with ThreadPoolExecutor(workers) as pool:
-        waiting: list[tuple[int, Future[_Block]]] = []
+        waiting: list[tuple[int, Future[Block]]] = []
         try:
             for number, frames in enumerate(_grouped(rest, block), start=first):
                 waiting.append((number, pool.submit(work, number * block, frames)))
@@ -193,7 +131,7 @@ def _all_blocks(
                 future.cancel()
 
 
-def _finished(job: tuple[int, Future[_Block]], kept: "_KeptBlocks | None") -> _Block:
+def _finished(job: tuple[int, Future[Block]], kept: "_KeptBlocks | None") -> Block:
     number, future = job
     result = future.result()
     if kept is not None:
@@ -239,12 +177,12 @@ class _KeptBlocks:
             number += 1
         return number
 
-    def load(self, number: int) -> _Block:
+    def load(self, number: int) -> Block:
         """Read a block."""
         with np.load(self._file(number), allow_pickle=False) as file:
-            return _Block(file["xy"], file["confidence"], file["covariance"])
+            return Block(file["xy"], file["confidence"], file["covariance"])
 
-    def save(self, number: int, block: _Block) -> None:
+    def save(self, number: int, block: Block) -> None:
         """Write a block, atomically."""
         temporary = self.folder / f"part_{number:06d}.tmp.npz"
         np.savez(temporary, **block._asdict())
@@ -255,7 +193,7 @@ class _KeptBlocks:
 
 
 def _together(
-    recording: Recording, model: Model | FrameModel, blocks: dict[int, _Block], least: float, fps: float
+    recording: Recording, model: Model | FrameModel, blocks: dict[int, Block], least: float, fps: float
 ) -> Detections2D:
     parts = list(blocks.values())
     xy = np.concatenate([part.xy for part in parts])

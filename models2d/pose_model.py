@@ -40,7 +40,8 @@ class Model(Protocol):
     """What `detect` needs of a model.
 
     `locate` gives for each image the boxes worth a look, (n, 4) px with at most `individuals` rows; `find`
-    gives the keypoints of one individual per box, where `boxes` and `images` have equal length.
+    gives the keypoints of one individual per box, where `boxes` and `images` have equal length; `around`
+    gives the boxes to look into in the next frame, NaN where there is too little to go by.
     """
 
     @property
@@ -59,6 +60,10 @@ class Model(Protocol):
 
     def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
         """Find the keypoints of each box."""
+        ...
+
+    def around(self, xy: Float, confidence: Float) -> Float:
+        """Put boxes (n, 4) px around poses (n, keypoints, 2) px."""
         ...
 
 
@@ -249,8 +254,10 @@ class PoseModel:
         Returns
         -------
         boxes : (n, 4) float, px
-            NaN where hardly anything was found.
+            NaN where hardly anything was found, and always for a network that looks at whole frames.
         """
+        if self.recipe.region == "frame":
+            return np.full((len(xy), 4), np.nan)
         return sure_box(xy, confidence, self.recipe.input_size, self.recipe.margin)
 
     def _sureness(self, images: Sequence[Image], boxes: Sequence[Float]) -> Float:

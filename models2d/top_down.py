@@ -50,3 +50,7 @@ class TopDown:
     def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
         """Find the keypoints of each box."""
         return self.model.find(images, boxes)
+
+    def around(self, xy: Float, confidence: Float) -> Float:
+        """Put boxes around poses as the network does."""
+        return self.model.around(xy, confidence)

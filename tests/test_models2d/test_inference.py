@@ -35,15 +35,20 @@ class SpotFinder:
         self.seen += len(images)
         if self.fail_after is not None and self.seen > self.fail_after:
             raise KeyboardInterrupt
-        xy = np.empty((len(images), 1, 2))
+        xy, confidence = np.empty((len(images), 1, 2)), np.empty((len(images), 1))
         for number, (image, box) in enumerate(zip(images, boxes, strict=True)):
             left, top, right, bottom = np.clip(box, 0, 200).astype(int)
             weight = np.maximum(image[top:bottom, left:right, 1].astype(float) - 128, 0)
             y, x = np.mgrid[: weight.shape[0], : weight.shape[1]]
             total = max(weight.sum(), 1e-9)
             xy[number, 0] = (weight * x).sum() / total + left, (weight * y).sum() / total + top
+            confidence[number] = 0.9 if weight.any() else 0.01
         covariance = np.tile(np.eye(2), (len(images), 1, 1, 1))
-        return Found(xy + self.off, np.full((len(images), 1), 0.9), covariance)
+        return Found(xy + self.off, confidence, covariance)
+
+    def around(self, xy, confidence):
+        boxes = np.concatenate([xy[:, 0] - 20, xy[:, 0] + 20], axis=1)
+        return np.where(confidence >= 0.15, boxes, np.nan)
 
 
 def path_of(view, frames):
@@ -91,8 +96,80 @@ def test_blocks_and_workers_change_nothing(recording):
 def test_boxes_between_located_frames_follow_the_motion(recording):
     model = SpotFinder()
     detections = detect(recording, model, locate_every=4, block=9, workers=1)
-    assert model.located < 25  # of 42 images
+    # Frames 0, 4, 8 of blocks of 9, 9 and 3 frames, and the view without its spot in frame 7.
+    assert model.located == 2 * (3 + 3 + 1) + 1
     np.testing.assert_allclose(detections.xy[:, 0, 0, 0], path_of(0, 21), atol=0.3)
+    assert np.isnan(detections.xy[7, 1]).all()
+    every = detect(recording, SpotFinder())
+    np.testing.assert_allclose(detections.xy[:, 1], every.xy[:, 1], atol=0.3)
+
+
+class Stills:
+    """A recording in memory: one camera, and spots where they are wanted."""
+
+    names, paths, fps, times = ("only",), (), 30.0, None
+
+    def __init__(self, *spots):
+        self.spots = spots
+
+    def __len__(self):
+        return len(self.spots)
+
+    def __iter__(self):
+        for spots in self.spots:
+            image = np.zeros((size[1], size[0], 3), dtype=np.uint8)
+            for x, y in spots or ():
+                cv2.circle(image, (x, y), 4, (255,) * 3, -1)
+            yield (image if spots is not None else None,)
+
+
+def test_an_individual_that_jumps_is_looked_for_again_in_the_same_frame():
+    model = SpotFinder()
+    still = Stills([(20, 20)], [(20, 20)], [(80, 60)], [(80, 60)], [(80, 60)])
+    detections = detect(still, model, locate_every=5, workers=1)
+    np.testing.assert_allclose(detections.xy[:, 0, 0, 0], [[20, 20], [20, 20]] + 3 * [[80, 60]], atol=0.01)
+    assert model.located == 2
+
+
+def test_a_frame_that_a_camera_missed_is_missing_and_the_next_is_looked_at_anew():
+    model = SpotFinder()
+    detections = detect(Stills([(20, 20)], None, [(80, 60)]), model, locate_every=3, workers=1)
+    np.testing.assert_allclose(detections.xy[:, 0, 0, 0], [[20, 20], [np.nan] * 2, [80, 60]], atol=0.01)
+    assert model.located == 2
+
+
+class TwoSpots(SpotFinder):
+    """Finds the spots left to right."""
+
+    individuals = 2
+
+    def locate(self, images):
+        self.located += len(images)
+        found = [
+            cv2.connectedComponentsWithStats((image[..., 1] > 128).astype(np.uint8))[3] for image in images
+        ]
+        return [np.concatenate([xy[1:] - 12, xy[1:] + 12], axis=1)[np.argsort(xy[1:, 0])] for xy in found]
+
+    def around(self, xy, confidence):
+        boxes = np.concatenate([xy[:, 0] - 12, xy[:, 0] + 12], axis=1)
+        return np.where(confidence >= 0.15, boxes, np.nan)
+
+
+def test_several_individuals_are_followed_in_their_slots():
+    model = TwoSpots()
+    paths = [[(20 + 5 * t, 20), (75 - 5 * t, 50)] for t in range(8)]  # they pass each other
+    detections = detect(Stills(*paths), model, locate_every=8, workers=1)
+    np.testing.assert_allclose(detections.xy[:, 0, :, 0], paths, atol=0.01)
+    assert model.located == 1
+
+
+def test_two_slots_do_not_stay_on_one_individual():
+    model = TwoSpots()
+    paths = [[(30, 30), (60, 30)], [(38, 30), (52, 30)], [(45, 30)], [(45, 30)], [(40, 30), (60, 30)]]
+    detections = detect(Stills(*paths), model, locate_every=4, workers=1)
+    np.testing.assert_allclose(detections.xy[2:4, 0, :, 0], 2 * [[[45, 30], [np.nan] * 2]], atol=0.01)
+    np.testing.assert_allclose(detections.xy[4, 0, :, 0], paths[4], atol=0.01)
+    assert model.located == 3  # twice as asked, and when the two became one
 
 
 def test_given_boxes_are_looked_at_and_no_others(recording):
