@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from calibration import Board, Recording, calibrate, find_corners
 from models2d import Augmentation, Recipe, TrainingOptions, detect, labels_from, read_tracks, train
+from models2d.temperature import coverage
 from triangulate import reconstruct
 
 parser = argparse.ArgumentParser()
@@ -24,6 +25,7 @@ parser.add_argument("run", type=Path, help="takes the trained network")
 parser.add_argument("--steps", type=int, default=1000)
 parser.add_argument("--mixed", action="store_true", help="bfloat16, fast on processors with matrix units")
 parser.add_argument("--seed", type=int, default=0)
+parser.add_argument("--locate-every", type=int, default=1, help="frames; between them the mouse is followed")
 arguments = parser.parse_args()
 views = ("back", "mid", "side", "top")
 videos = {view: arguments.data / view / f"minimal_{view}.mp4" for view in views}
@@ -59,13 +61,18 @@ model = train(training, arguments.run, options, validation=judge, progress=tqdm)
 
 # %% The 40 frames it has never seen.
 recording = Recording.open(videos).select(slice(80, None))
-detections = detect(recording, model, fps=30, progress=tqdm)
+detections = detect(recording, model, fps=30, locate_every=arguments.locate_every, progress=tqdm)
 truth = tracks.xy[80:, :, 0]
 distance = np.linalg.norm(detections.xy[:, :, 0] - truth, axis=-1)
 for view, errors in zip(views, distance.swapaxes(0, 1), strict=True):
     print(
         f"{view:5s} 2D: median {np.nanmedian(errors):.2f} px, 90% within {np.nanquantile(errors, 0.9):.2f} px"
     )
+apart = truth - detections.xy[:, :, 0]
+inside = [coverage(apart, detections.covariance[:, :, 0], level) for level in (0.68, 0.95)]
+print(
+    f"covariance, fitted to frames among the 80: {inside[0]:.0%} in the 68% ellipse, {inside[1]:.0%} in 95%"
+)
 
 # %% Calibrate from the board images, and triangulate both.
 board = Board.charuco(columns=8, rows=11, square=0.024, marker=0.01875, dictionary="4X4_1000")
