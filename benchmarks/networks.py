@@ -6,7 +6,8 @@ import torch
 from benchmarks.measurement import Contender, race, save, show
 from models2d.heatmaps import decode, gaussian_targets
 from models2d.networks.registry import build
-from models2d.pose_model import PoseModel, Recipe
+from models2d.pose_model import PoseModel
+from models2d.recipe import Recipe
 from models2d.skeleton import Skeleton
 from models2d.weights import load_model
 

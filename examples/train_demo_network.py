@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from models2d.augmentation import Augmentation
 from models2d.labels import LabelledFrame, Labels
-from models2d.pose_model import Recipe
+from models2d.recipe import Recipe
 from models2d.training import TrainingOptions, train
 from models2d.weights import save_model
 from triangulate.synthetic.body import figure_skeleton

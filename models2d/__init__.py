@@ -14,7 +14,7 @@ _home = {
     "ModelError": "errors",
     "OnnxTopDown": "onnx_models",
     "PoseModel": "pose_model",
-    "Recipe": "pose_model",
+    "Recipe": "recipe",
     "Skeleton": "skeleton",
     "TopDown": "top_down",
     "Tracks2D": "detections",

@@ -1,7 +1,7 @@
 """A trained network with everything it needs to turn images into keypoints."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,13 +11,15 @@ from torch import Tensor, nn
 
 from models2d.crops import box_around, cut, frame_box
 from models2d.errors import ModelError
-from models2d.heatmaps import Grid, Peaks, decode
+from models2d.heatmaps import Peaks, decode
 from models2d.networks.output import HeatmapOutput, PointOutput
+from models2d.recipe import Recipe
 from models2d.rough_look import sure_box, surest_boxes
 from models2d.skeleton import Skeleton
 
 Image = NDArray[np.uint8]
 Float = NDArray[np.float64]
+_precisions = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 class Found(NamedTuple):
@@ -86,83 +88,6 @@ class FrameModel(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """How a network is built, fed and read; it travels in the header of the weights file.
-
-    Attributes
-    ----------
-    architecture : str
-        A name that `models2d.networks.build` knows.
-    options : dict
-        Its keyword arguments, besides the number of keypoints.
-    input_size : (int, int)
-        Width and height, px.
-    stride : int
-        Input pixels per heatmap cell.
-    convention : str
-        Where cells lie, a name of `Grid`: "centred", "deeplabcut", "corner" or "unbiased".
-    sigma : float, cells
-        Of the Gaussians it was trained on.
-    decoding : str
-        A method of `heatmaps.decode`, or "offsets" for location refinement.
-    region : str
-        "frame": it looks at the whole frame. "crop": at the whole frame first, then closer at what it found.
-        "box": at boxes that it is given.
-    margin : float
-        Around an individual, as a fraction of its larger side.
-    mean, deviation : (float, float, float)
-        Of red, green and blue between 0 and 1.
-    temperature : tuple of float
-        Per keypoint: what the heatmap's covariance is multiplied with to be that of the error.
-    """
-
-    architecture: str
-    options: dict[str, Any] = field(default_factory=dict)
-    input_size: tuple[int, int] = (256, 256)
-    stride: int = 4
-    convention: str = "centred"
-    sigma: float = 2.0
-    decoding: str = "dark"
-    region: str = "crop"
-    margin: float = 0.25
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    temperature: tuple[float, ...] = ()
-
-    @property
-    def grid(self) -> Grid:
-        """Where the heatmap's cells lie in the input."""
-        if self.convention == "unbiased":
-            return Grid.unbiased(self.input_size, self.cells)
-        made = {"centred": Grid.centred, "deeplabcut": Grid.deeplabcut, "corner": Grid.corner}
-        return made[self.convention](self.stride)
-
-    @property
-    def cells(self) -> tuple[int, int]:
-        """Width and height of the heatmaps."""
-        return self.input_size[0] // self.stride, self.input_size[1] // self.stride
-
-    def to_table(self) -> dict[str, Any]:
-        """Return the recipe as JSON-ready values."""
-        return asdict(self)
-
-    @classmethod
-    def from_table(cls, table: dict[str, Any]) -> "Recipe":
-        """Make a recipe from what `to_table` returned, lists turned back into tuples."""
-        fields: dict[str, Any] = {key: _as_tuples(value) for key, value in table.items()}
-        return cls(**fields)
-
-
-def _as_tuples(value: Any) -> Any:
-    """JSON has no tuples."""
-    if isinstance(value, list):
-        return tuple(_as_tuples(part) for part in value)
-    if isinstance(value, dict):
-        return {key: _as_tuples(part) for key, part in value.items()}
-    return value
-
-
 class PoseModel:
     """A heatmap network for one individual per box.
 
@@ -178,6 +103,17 @@ class PoseModel:
         Also look at the mirror image and average the heatmaps.
     batch : int
         Images per pass through the network.
+    precision : str, optional
+        "float32", "float16" or "bfloat16" (fast on processors with matrix units); by default float16 on a
+        graphics card and float32 elsewhere.
+    compiled : bool
+        Let `torch.compile` make the network faster, which takes a minute at the first image and needs a
+        compiler.
+
+    Raises
+    ------
+    ValueError
+        If there is no such precision.
     """
 
     individuals: int = 1
@@ -191,26 +127,45 @@ class PoseModel:
         device: str | None = None,
         flip: bool = False,
         batch: int = 16,
+        precision: str | None = None,
+        compiled: bool = False,
     ) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.half = self.device.type == "cuda"
+        self.precision = precision or ("float16" if self.device.type == "cuda" else "float32")
+        if self.precision not in _precisions:
+            raise ValueError(f"precision: expected one of {', '.join(_precisions)}, got {precision!r}")
         self.network = network.eval().to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.compiled = compiled
+        self._run = torch.compile(self.network) if compiled else self.network
         self.recipe, self.skeleton, self.flip, self.batch = recipe, skeleton, flip, batch
         self._mean = torch.tensor(recipe.mean, device=self.device).view(1, 3, 1, 1) * 255
         self._deviation = torch.tensor(recipe.deviation, device=self.device).view(1, 3, 1, 1) * 255
 
     def with_temperature(self, temperature: Float) -> "PoseModel":
         """Return the same model with other covariance temperatures, (keypoints,)."""
-        recipe = replace(self.recipe, temperature=tuple(float(value) for value in temperature))
-        return PoseModel(
-            self.network,
-            recipe,
-            self.skeleton,
-            device=str(self.device),
-            flip=self.flip,
-            batch=self.batch,
+        return self._changed(
+            recipe=replace(self.recipe, temperature=tuple(float(value) for value in temperature))
         )
+
+    def faster(self, *, precision: str | None = None, compiled: bool = False) -> "PoseModel":
+        """Return the same model in another precision, or compiled; the numbers change a little.
+
+        Parameters
+        ----------
+        precision : str, optional
+        compiled : bool
+
+        Returns
+        -------
+        model : PoseModel
+        """
+        return self._changed(precision=precision, compiled=compiled)
+
+    def _changed(self, **changes: Any) -> "PoseModel":
+        names = ("recipe", "skeleton", "flip", "batch", "precision", "compiled")
+        kept = {name: getattr(self, name) for name in names}
+        return PoseModel(self.network, device=str(self.device), **(kept | changes))
 
     def locate(self, images: Sequence[Image]) -> list[Float]:
         """Find the individual in each image.
@@ -351,8 +306,9 @@ class PoseModel:
         output : HeatmapOutput or PointOutput
         """
         images = self.prepared(torch.from_numpy(np.ascontiguousarray(patches)).to(self.device))
-        with torch.autocast(self.device.type, dtype=torch.float16, enabled=self.half):
-            output: HeatmapOutput | PointOutput = self.network(images)
+        short = _precisions[self.precision]
+        with torch.autocast(self.device.type, dtype=short, enabled=short is not torch.float32):
+            output: HeatmapOutput | PointOutput = self._run(images)
             if self.flip and isinstance(output, HeatmapOutput):
                 return self._with_mirror(output, images)
             return output
@@ -363,7 +319,7 @@ class PoseModel:
         return ((images - self._mean) / self._deviation).contiguous(memory_format=torch.channels_last)
 
     def _with_mirror(self, output: HeatmapOutput, images: Tensor) -> HeatmapOutput:
-        other: HeatmapOutput = self.network(images.flip(3))
+        other: HeatmapOutput = self._run(images.flip(3))
         mirror = torch.as_tensor(np.array(self.skeleton.mirror), device=images.device)
         heatmaps = (output.heatmaps + other.heatmaps.flip(3)[:, mirror]) / 2
         if output.offsets is None or other.offsets is None:

@@ -8,8 +8,9 @@ from models2d.bottom_up import BottomUp
 from models2d.errors import ModelError
 from models2d.networks.filling import fill
 from models2d.networks.registry import build
-from models2d.pose_model import FrameModel, Model, PoseModel, Recipe
+from models2d.pose_model import FrameModel, Model, PoseModel
 from models2d.pretrained import read_tensors, recognised
+from models2d.recipe import Recipe
 from models2d.skeleton import Skeleton
 
 # Input size, stride, where cells lie, decoding, what it looks at, and the sigma of its targets in cells.

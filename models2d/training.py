@@ -21,7 +21,8 @@ from models2d.losses import total_loss
 from models2d.networks.filling import fill
 from models2d.networks.output import HeatmapOutput, PointOutput
 from models2d.networks.registry import build
-from models2d.pose_model import PoseModel, Recipe
+from models2d.pose_model import PoseModel
+from models2d.recipe import Recipe
 from models2d.run_folder import RunFolder
 from models2d.temperature import fit_temperature
 from models2d.weights import load_model, save_model

@@ -13,8 +13,9 @@ from models2d.hub_models import load_vitpose
 from models2d.networks.filling import fill
 from models2d.networks.registry import build
 from models2d.onnx_models import OnnxTopDown
-from models2d.pose_model import FrameModel, Model, PoseModel, Recipe
+from models2d.pose_model import FrameModel, Model, PoseModel
 from models2d.published import load_published
+from models2d.recipe import Recipe
 from models2d.skeleton import Skeleton
 
 shipped = Path(__file__).parent / "shipped"
@@ -52,6 +53,8 @@ def load_model(
     flip: bool = False,
     skeleton: Skeleton | None = None,
     input_size: tuple[int, int] | None = None,
+    precision: str | None = None,
+    compiled: bool = False,
 ) -> Model | FrameModel:
     """Load a model by path or name.
 
@@ -70,6 +73,10 @@ def load_model(
     input_size : (int, int), optional
         Width and height of the input of published weights, multiples of 32; by default that of the
         publication.
+    precision : str, optional
+        "float32", "float16" or "bfloat16"; see `PoseModel`.
+    compiled : bool
+        Make the network faster with `torch.compile`.
 
     Returns
     -------
@@ -83,7 +90,24 @@ def load_model(
     ModelError
         If the file is not a model, or its tensors do not fit the network it names; a model of a hub that is
         not on this machine says what to download and where to put it.
+    ValueError
+        If a precision or compilation is asked for that the model does not have.
     """
+    model = _loaded(source, device, flip, skeleton, input_size)
+    if precision is None and not compiled:
+        return model
+    if not isinstance(model, PoseModel):
+        raise ValueError(f"{source}: precision and compiled are for networks that see one individual per box")
+    return model.faster(precision=precision, compiled=compiled)
+
+
+def _loaded(
+    source: str | Path,
+    device: str | None,
+    flip: bool,
+    skeleton: Skeleton | None,
+    input_size: tuple[int, int] | None,
+) -> Model | FrameModel:
     path = Path(source)
     if not path.suffix and (shipped / f"{source}.safetensors").is_file():
         path = shipped / f"{source}.safetensors"

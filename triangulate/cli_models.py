@@ -142,7 +142,7 @@ def train(  # noqa: PLR0917 - options of a command line, each with a name
 ) -> None:
     """Train a network on labelled frames; interrupted, the same command goes on."""
     from models2d.label_files.choosing import read_labels
-    from models2d.pose_model import Recipe
+    from models2d.recipe import Recipe
     from models2d.training import TrainingOptions
     from models2d.training import train as train_network
     from triangulate.cli import bar, say

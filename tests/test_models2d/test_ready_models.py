@@ -13,7 +13,8 @@ from models2d.inference import detect
 from models2d.networks.output import HeatmapOutput
 from models2d.networks.registry import build
 from models2d.onnx_models import OnnxTopDown, export_onnx
-from models2d.pose_model import PoseModel, Recipe
+from models2d.pose_model import PoseModel
+from models2d.recipe import Recipe
 from models2d.simcc import decode_simcc
 from models2d.skeleton import Skeleton
 from models2d.torchvision_models import KeypointRCNN

@@ -10,8 +10,8 @@ import torch
 from models2d.augmentation import Augmentation
 from models2d.label_files.choosing import read_labels
 from models2d.label_files.images import labels_from
-from models2d.pose_model import Recipe
 from models2d.readers.joining import read_tracks
+from models2d.recipe import Recipe
 from models2d.training import TrainingOptions, train
 
 quick = TrainingOptions(

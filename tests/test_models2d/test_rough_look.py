@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from models2d.networks.registry import build
-from models2d.pose_model import Found, PoseModel, Recipe
+from models2d.pose_model import Found, PoseModel
+from models2d.recipe import Recipe
 from models2d.rough_look import sure_box, surest_boxes
 from models2d.skeleton import Skeleton
 

@@ -11,7 +11,7 @@ import torch
 from models2d.augmentation import Augmentation
 from models2d.errors import ModelError
 from models2d.labels import LabelledFrame, Labels
-from models2d.pose_model import Recipe
+from models2d.recipe import Recipe
 from models2d.skeleton import Skeleton
 from models2d.training import TrainingOptions, schedule, train
 from models2d.weights import load_model

@@ -1,5 +1,7 @@
 """Weights files come back as the model that was saved, or with a word why not."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ from safetensors.torch import save_file
 
 from models2d.errors import ModelError
 from models2d.networks.registry import build
-from models2d.pose_model import PoseModel, Recipe
+from models2d.pose_model import PoseModel
+from models2d.recipe import Recipe
 from models2d.skeleton import Skeleton
 from models2d.weights import load_model, save_model
 
@@ -48,6 +51,35 @@ def test_the_mirror_image_of_a_symmetric_face_gives_the_mirrored_answer():
     swapped = mirrored.xy[0, [0, 2, 1]]
     np.testing.assert_allclose(straight.xy[0, :, 0], 15 - swapped[:, 0], atol=1e-3)
     np.testing.assert_allclose(straight.xy[0, :, 1], swapped[:, 1], atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own, of itself
+def test_a_compiled_network_answers_as_before(tmp_path, monkeypatch):
+    # Traced as always, but run without generating code, which takes a minute: the benchmark does that.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    save_model(model(), tmp_path / "face.safetensors")
+    compiled = load_model(tmp_path / "face.safetensors", device="cpu", compiled=True, flip=True)
+    patches = np.random.default_rng(0).integers(0, 255, (2, 48, 64, 3), dtype=np.uint8)
+    before, after = model(flip=True).answer(patches), compiled.answer(patches)
+    np.testing.assert_allclose(after.heatmaps, before.heatmaps, atol=1e-4)
+    np.testing.assert_allclose(after.offsets, before.offsets, atol=1e-4)
+    assert "_orig_mod" not in "".join(compiled.network.state_dict())  # saved under the names as before
+
+
+def test_bfloat16_answers_nearly_as_before(tmp_path):
+    save_model(model(), tmp_path / "face.safetensors")
+    short = load_model(tmp_path / "face.safetensors", device="cpu", precision="bfloat16")
+    patches = np.random.default_rng(0).integers(0, 255, (2, 48, 64, 3), dtype=np.uint8)
+    before, after = model().answer(patches).heatmaps, short.answer(patches).heatmaps
+    assert after.dtype == torch.bfloat16
+    np.testing.assert_allclose(after.float(), before, atol=0.05 * before.abs().max())
+    assert short.peaks(patches).xy.shape == (2, 3, 2)
+    assert short.with_temperature(np.ones(3)).precision == "bfloat16"
+
+
+def test_a_precision_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="expected one of float32, float16, bfloat16, got 'double'"):
+        model(precision="double")
 
 
 def test_files_that_are_no_model_say_so(tmp_path):
