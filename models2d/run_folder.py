@@ -104,6 +104,36 @@ class RunFolder:
             raise ModelError(f"{file} is damaged ({error}); delete it to train anew") from error
         return state
 
+    def restore(self, parts: dict[str, Any], device: torch.device) -> dict[str, Any] | None:
+        """Bring networks and optimisers back to the last checkpoint, where there is one.
+
+        Parameters
+        ----------
+        parts : dict
+            By name, what has `load_state_dict`.
+        device : torch device
+
+        Returns
+        -------
+        state : dict or None
+            The checkpoint, with what else it holds.
+
+        Raises
+        ------
+        ModelError
+            If the file is damaged, or of another network.
+        """
+        state = self.checkpoint(device)
+        try:
+            for name, part in parts.items() if state else ():
+                part.load_state_dict(state[name])  # type: ignore[index]
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise ModelError(
+                f"the checkpoint in {self.path} is of another network ({error}); choose another folder, or "
+                "delete it"
+            ) from error
+        return state
+
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Write the checkpoint, atomically.
 

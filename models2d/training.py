@@ -176,13 +176,10 @@ class _Trainer:
 
     def resume(self) -> bool:
         """Load the checkpoint, where there is one."""
-        state = self.run.checkpoint(self.device)
+        parts = {name: getattr(self, name) for name in ("network", "average", "optimizer", "scaler")}
+        state = self.run.restore(parts, self.device)
         if state is None:
             return False
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
         self.step, self.best, self.since_best = state["step"], state["best"], state["since_best"]
         self.run.cut_log(self.step)
         return True

@@ -127,6 +127,21 @@ def test_a_run_with_other_options_is_refused(tmp_path):
         train(labels, tmp_path / "run", replace(quick, steps=2), device="cpu")
 
 
+def test_a_checkpoint_that_cannot_be_gone_on_from_is_named_and_kept(tmp_path):
+    labels = dots(tmp_path / "images", 8)
+    train(labels, tmp_path / "run", replace(quick, steps=1), device="cpu")
+    checkpoint = tmp_path / "run/checkpoint.pt"
+    (tmp_path / "run/config.json").unlink()
+    other = replace(quick, steps=1, recipe=replace(recipe, options={"widths": (8, 16, 32), "stride": 4}))
+    with pytest.raises(ModelError, match=r"(?s)checkpoint in .*run is of another network .*size mismatch"):
+        train(labels, tmp_path / "run", other, device="cpu")
+    assert torch.load(checkpoint, weights_only=True)["step"] == 1
+    (tmp_path / "run/config.json").unlink()
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(ModelError, match=r"checkpoint\.pt is damaged"):
+        train(labels, tmp_path / "run", replace(quick, steps=1), device="cpu")
+
+
 def test_a_loss_that_is_no_number_names_the_last_good_checkpoint(tmp_path, monkeypatch):
     labels = dots(tmp_path / "images", 8)
     losses = iter([1.0] * 5 + [float("nan")])
