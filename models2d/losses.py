@@ -68,39 +68,69 @@ def point_loss(output: PointOutput, target: Tensor, weight: Tensor, flow: Likeli
     return error.sum() / weight.sum().clamp_min(1.0)
 
 
-def tag_loss(tags: Tensor, cells: Tensor, individual: Tensor) -> tuple[Tensor, Tensor]:
-    """Pull the tags of an individual together and push those of different ones apart.
+def tag_loss(tags: Tensor, cells: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
+    """Pull the tags of an individual together and push those of different ones in an image apart.
 
     Parameters
     ----------
-    tags : (keypoints, height, width) float
-        Of one image.
-    cells : (n, 3) int
-        Keypoint, row and column of each labelled keypoint.
-    individual : (n) int
-        Whose it is, from 0.
+    tags : (batch, keypoints, height, width) float
+    cells : (n, 4) int
+        Image, keypoint, row and column of each labelled keypoint.
+    owner : (n) int
+        Whose it is: a number that no individual of another image has.
 
     Returns
     -------
     pull, push : () float
+        Means over the images that show anybody.
 
     Notes
     -----
-    Associative embedding, Newell et al., NeurIPS 2017, equation 2, with their exp(-d^2 / 2) for the push.
+    Associative embedding, Newell et al., NeurIPS 2017, equation 2, with their exp(-d^2 / 2) for the push,
+    whose mean here is over pairs of different individuals.
     """
-    values = tags[cells[:, 0], cells[:, 1], cells[:, 2]].float()
-    people = individual.unique()
-    means = torch.stack([values[individual == person].mean() for person in people])
-    spreads = [
-        (values[individual == person] - mean).square().mean()
-        for person, mean in zip(people, means, strict=True)
-    ]
-    pull = torch.stack(spreads).mean()
-    if len(people) < 2:
-        return pull, pull.new_zeros(())
-    apart = torch.exp(-0.5 * (means[:, None] - means[None]).square())
-    push = (apart.sum() - len(people)) / (len(people) * (len(people) - 1))
+    if not len(cells):
+        return tags.sum() * 0, tags.sum() * 0
+    values = tags[cells[:, 0], cells[:, 1], cells[:, 2], cells[:, 3]].float()
+    people, whose = owner.unique(return_inverse=True)
+    count = torch.bincount(whose).to(values.dtype)
+    mean = values.new_zeros(len(people)).index_add(0, whose, values) / count
+    spread = values.new_zeros(len(people)).index_add(0, whose, (values - mean[whose]).square()) / count
+    image = torch.zeros_like(people).index_copy(0, whose, cells[:, 0])
+    together = (image[:, None] == image).to(values.dtype)
+    crowd = together.sum(dim=1)  # how many individuals each one's image shows, itself among them
+    images = (1 / crowd).sum()
+    pull = (spread / crowd).sum() / images
+    apart = torch.exp(-0.5 * (mean[:, None] - mean).square()) * (
+        together - torch.eye(len(people), device=tags.device)
+    )
+    push = (apart.sum(dim=1) / (crowd * (crowd - 1).clamp_min(1))).sum() / images
     return pull, push
+
+
+def pairwise_loss(pairwise: Tensor, cells: Tensor, vectors: Tensor) -> Tensor:
+    """Huber loss of the vectors from each keypoint to the others of its individual (DeeperCut, section 4).
+
+    Parameters
+    ----------
+    pairwise : (batch, pairs, 2, height, width) float, cells
+        Ordered as `HeatmapOutput` says.
+    cells : (n, 4) int
+        Image, keypoint, row and column of the cells near a keypoint.
+    vectors : (n, others, 2) float, cells
+        From each cell to the other keypoints; NaN where these are not known.
+
+    Returns
+    -------
+    loss : () float
+        Mean over the vectors; quadratic up to a cell.
+    """
+    others = vectors.shape[1]
+    maps = pairwise.unflatten(1, (others + 1, others))
+    found = maps[cells[:, 0], cells[:, 1], :, :, cells[:, 2], cells[:, 3]].float()  # (n, others, 2)
+    known = vectors.isfinite().all(dim=2)
+    error = functional.smooth_l1_loss(found, vectors.nan_to_num(), reduction="none").sum(dim=2)
+    return (error * known).sum() / known.sum().clamp_min(1)
 
 
 def total_loss(
@@ -115,8 +145,9 @@ def total_loss(
     ----------
     output : HeatmapOutput or PointOutput
     targets : dict
-        `heatmaps`, `weight`, and `offsets` with `near` where there is location refinement; or `xy` and
-        `known`.
+        `heatmaps`, `weight`, and `offsets` with `near` where there is location refinement, `tag_cells` with
+        `tag_owner` where there are tags to learn, `pair_cells` with `pair_vectors` where there are pairwise
+        vectors to learn; or `xy` and `known`.
     hardest : int or None
     flow : LikelihoodFlow, optional
         Of a network that regresses coordinates with their likelihood.
@@ -130,4 +161,9 @@ def total_loss(
     loss = heatmap_loss(output.heatmaps, targets["heatmaps"], targets["weight"], hardest)
     if output.offsets is not None:
         loss = loss + 0.2 * offset_loss(output.offsets, targets["offsets"], targets["near"])
+    if output.tags is not None and "tag_cells" in targets:
+        pull, push = tag_loss(output.tags, targets["tag_cells"], targets["tag_owner"])
+        loss = loss + pull + push
+    if output.pairwise is not None and "pair_cells" in targets:
+        loss = loss + 0.05 * pairwise_loss(output.pairwise, targets["pair_cells"], targets["pair_vectors"])
     return torch.as_tensor(loss)

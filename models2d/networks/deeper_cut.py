@@ -9,10 +9,7 @@ from torch import Tensor
 
 from models2d.networks.backbones import channels
 from models2d.networks.deeplabcut import LOCREF_DEVIATION, Deconvolutions, DeepLabCut
-from models2d.networks.output import HeatmapOutput
-
-PAIRWISE_DEVIATION = 50.0
-"""Input pixels per unit of the pairwise regression, so that targets are of order one."""
+from models2d.networks.output import PAIRWISE_DEVIATION, HeatmapOutput
 
 
 class DeeperCut(DeepLabCut):
@@ -21,8 +18,6 @@ class DeeperCut(DeepLabCut):
     Parameters
     ----------
     keypoints : int
-    pairs : int
-        Ordered pairs of keypoints: by default all of them, keypoints * (keypoints - 1), as in the paper.
     backbone, output_stride, hidden
         As for `DeepLabCut`.
     """
@@ -30,14 +25,13 @@ class DeeperCut(DeepLabCut):
     def __init__(
         self,
         keypoints: int,
-        pairs: int | None = None,
         backbone: str = "resnet101",
         output_stride: int = 16,
         hidden: Sequence[int] = (),
     ) -> None:
         super().__init__(keypoints, backbone, output_stride, hidden)
-        self.pairs = keypoints * (keypoints - 1) if pairs is None else pairs
-        self.pairwise_head = Deconvolutions([channels(self.backbone), *hidden, 2 * self.pairs])
+        pairs = keypoints * (keypoints - 1)
+        self.pairwise_head = Deconvolutions([channels(self.backbone), *hidden, 2 * pairs])
 
     def forward(self, images: Tensor) -> HeatmapOutput:
         """Find keypoints and the vectors between them.
@@ -49,7 +43,7 @@ class DeeperCut(DeepLabCut):
         Returns
         -------
         output : HeatmapOutput
-            As `DeepLabCut`, and pairwise (batch, pairs, 2, height / stride, width / stride), cells.
+            As `DeepLabCut`, and pairwise (batch, keypoints * (keypoints - 1), 2, ...), cells.
         """
         features = self.backbone(images)  # (batch, channels, height / output_stride, width / output_stride)
         offsets = self.locref_head(features).unflatten(1, (-1, 2)) * (LOCREF_DEVIATION / self.stride)

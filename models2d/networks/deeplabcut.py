@@ -30,6 +30,8 @@ class DeepLabCut(nn.Module):
         Of the backbone.
     hidden : sequence of int
         Channels of deconvolutions between the backbone and the last one, each doubling the resolution.
+    tags : bool
+        Also predict tags that are equal for the keypoints of one individual.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class DeepLabCut(nn.Module):
         backbone: str = "resnet50",
         output_stride: int = 16,
         hidden: Sequence[int] = (),
+        tags: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = named_backbone(backbone, output_stride)
         width = channels(self.backbone)
         self.heatmap_head = Deconvolutions([width, *hidden, keypoints])
         self.locref_head = Deconvolutions([width, *hidden, 2 * keypoints])
+        self.tag_head = Deconvolutions([width, *hidden, keypoints]) if tags else None
         self.stride = stride(self.backbone) // 2 ** (len(hidden) + 1)
 
     def forward(self, images: Tensor) -> HeatmapOutput:
@@ -56,12 +60,16 @@ class DeepLabCut(nn.Module):
         Returns
         -------
         output : HeatmapOutput
-            heatmaps (batch, keypoints, about height / stride, about width / stride), offsets with 2 more
-            channels each, in cells.
+            heatmaps and tags (batch, keypoints, about height / stride, about width / stride), offsets with 2
+            more channels each, in cells.
         """
         features = self.backbone(images)  # (batch, channels, height / output_stride, width / output_stride)
         offsets = self.locref_head(features).unflatten(1, (-1, 2)) * (LOCREF_DEVIATION / self.stride)
-        return HeatmapOutput(heatmaps=torch.sigmoid(self.heatmap_head(features)), offsets=offsets)
+        return HeatmapOutput(
+            heatmaps=torch.sigmoid(self.heatmap_head(features)),
+            offsets=offsets,
+            tags=None if self.tag_head is None else self.tag_head(features),
+        )
 
 
 class Deconvolutions(nn.Module):

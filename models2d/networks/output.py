@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+PAIRWISE_DEVIATION = 50.0
+"""Input pixels per unit of the layer that regresses vectors between keypoints: targets are of order one."""
+
 
 class HeatmapOutput(NamedTuple):
     """Maps over the image.
@@ -15,8 +18,9 @@ class HeatmapOutput(NamedTuple):
         Location refinement.
     tags : (batch, keypoints, height, width) float or None
         Associative embedding.
-    pairwise : (batch, edges, 2, height, width) float, cells, or None
-        From each cell to where the other keypoint of an edge should be.
+    pairwise : (batch, pairs, 2, height, width) float, cells, or None
+        From each cell to where the other keypoint of an ordered pair should be: the pairs of the first
+        keypoint with each other one in their order, then those of the second, ...
     """
 
     heatmaps: Tensor

@@ -4,16 +4,16 @@ After Ronneberger et al., MICCAI 2015, with residual blocks, a strided stem and 
 heatmaps' resolution.
 """
 
-from itertools import pairwise
+import itertools
 
 import torch
 from torch import Tensor, nn
 
-from models2d.networks.output import HeatmapOutput
+from models2d.networks.output import PAIRWISE_DEVIATION, HeatmapOutput
 
 
 class UNet(nn.Module):
-    """Encoder of one residual block per level, decoder with skip connections, heatmaps and offsets.
+    """Encoder of one residual block per level, decoder with skip connections, one layer for all answers.
 
     Parameters
     ----------
@@ -22,8 +22,9 @@ class UNet(nn.Module):
         Channels at 1/2, 1/4, 1/8 ... of the input.
     stride : int
         Input pixels per heatmap cell: a power of two, at least 2.
-    offsets : bool
-        Also predict location refinement.
+    offsets, tags, pairwise : bool
+        Also predict location refinement, tags that are equal for the keypoints of one individual, and vectors
+        from each keypoint to every other of the same individual.
     """
 
     def __init__(
@@ -32,21 +33,26 @@ class UNet(nn.Module):
         widths: tuple[int, ...] = (16, 32, 64, 96, 128),
         stride: int = 4,
         offsets: bool = True,
+        *,
+        tags: bool = False,
+        pairwise: bool = False,
     ) -> None:
         super().__init__()
-        self.keypoints = keypoints
+        self.keypoints, self.stride = keypoints, stride
+        pairs = keypoints * (keypoints - 1)
+        self.parts = (keypoints, 2 * keypoints * offsets, keypoints * tags, 2 * pairs * pairwise)
         first = stride.bit_length() - 2  # level at which the decoder stops
         self.stem = _convolution(3, widths[0], stride=2)
         self.down = nn.ModuleList(
             nn.Sequential(_convolution(before, after, stride=2), _Residual(after))
-            for before, after in pairwise(widths)
+            for before, after in itertools.pairwise(widths)
         )
         self.up = nn.ModuleList(
             _Join(below, skip) for skip, below in zip(widths[first:], widths[first + 1 :], strict=False)
         )
         self.head = nn.Sequential(
             _convolution(widths[first], 2 * widths[first]),
-            nn.Conv2d(2 * widths[first], keypoints * (3 if offsets else 1), 1),
+            nn.Conv2d(2 * widths[first], sum(self.parts), 1),
         )
 
     def forward(self, images: Tensor) -> HeatmapOutput:
@@ -60,7 +66,8 @@ class UNet(nn.Module):
         Returns
         -------
         output : HeatmapOutput
-            heatmaps (batch, keypoints, height / stride, width / stride), offsets with 2 more channels each.
+            heatmaps and tags (batch, keypoints, height / stride, width / stride); offsets and pairwise
+            (batch, keypoints or pairs, 2, ...), cells.
         """
         features = [self.stem(images)]  # (batch, widths[0], height / 2, width / 2)
         for level in self.down:
@@ -68,11 +75,16 @@ class UNet(nn.Module):
         result = features.pop()
         for join in reversed(self.up):
             result = join(result, features.pop())
-        maps = self.head(result)  # (batch, keypoints or 3 * keypoints, height / stride, width / stride)
-        if maps.shape[1] == self.keypoints:
-            return HeatmapOutput(heatmaps=maps)
-        offsets = maps[:, self.keypoints :].unflatten(1, (self.keypoints, 2))
-        return HeatmapOutput(heatmaps=maps[:, : self.keypoints], offsets=offsets)
+        maps = self.head(result)  # (batch, sum of parts, height / stride, width / stride)
+        heatmaps, offsets, tags, pairwise = maps.split(self.parts, dim=1)
+        return HeatmapOutput(
+            heatmaps=heatmaps,
+            offsets=offsets.unflatten(1, (-1, 2)) if offsets.shape[1] else None,
+            tags=tags if tags.shape[1] else None,
+            pairwise=pairwise.unflatten(1, (-1, 2)) * (PAIRWISE_DEVIATION / self.stride)
+            if pairwise.shape[1]
+            else None,
+        )
 
 
 def _convolution(before: int, after: int, stride: int = 1) -> nn.Sequential:

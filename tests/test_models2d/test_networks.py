@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from models2d.errors import ModelError
-from models2d.losses import tag_loss, total_loss
+from models2d.losses import total_loss
 from models2d.networks.backbones import backbone
 from models2d.networks.deep_pose import DeepPose, diameter
 from models2d.networks.likelihood_flow import LikelihoodFlow, likelihood_loss
@@ -65,6 +65,8 @@ def test_backbones_are_as_large_as_torchvisions(name):
     [
         ("unet", {"widths": (8, 16, 24), "stride": 2}, 2),
         ("unet", {"widths": (8, 16, 24), "stride": 4, "offsets": False}, 4),
+        ("unet_tags", {"widths": (8, 16, 24)}, 4),
+        ("unet_pairwise", {"widths": (8, 16, 24)}, 4),
         ("simple_baseline", {"depth": 18, "offsets": True}, 4),
         ("hrnet", {"width": 18}, 4),
         ("higher_hrnet", {"width": 18}, 2),
@@ -77,7 +79,12 @@ def test_heatmaps_have_the_stated_size(architecture, options, stride):
     assert output.heatmaps.shape == (2, 5, 64 // stride, 96 // stride)
     if output.offsets is not None:
         assert output.offsets.shape == (2, 5, 2, 64 // stride, 96 // stride)
-    assert (output.tags is not None) == (architecture == "higher_hrnet")
+    assert (output.tags is not None) == (architecture in {"higher_hrnet", "unet_tags"})
+    assert (output.pairwise is not None) == (architecture == "unet_pairwise")
+    if output.tags is not None:
+        assert output.tags.shape == output.heatmaps.shape
+    if output.pairwise is not None:
+        assert output.pairwise.shape == (2, 20, 2, 64 // stride, 96 // stride)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50_gn", "mobilenet_v2", "mobilenet_v3"])
@@ -93,11 +100,14 @@ def test_deeplabcut_runs_on_every_kind_of_backbone(name):
     assert ((output.heatmaps > 0) & (output.heatmaps < 1)).all()
 
 
-def test_deeper_cut_answers_for_every_ordered_pair():
+def test_deeper_cut_answers_for_every_ordered_pair_and_tags_for_every_keypoint():
     network = build("deeper_cut", 4, backbone="resnet18").eval()
     with torch.inference_mode():
         output = network(torch.zeros(1, 3, 64, 64))
     assert output.pairwise.shape == (1, 12, 2, 9, 9)
+    tagged = build("deeplabcut_tags", 4, backbone="resnet18").eval()
+    with torch.inference_mode():
+        assert tagged(torch.zeros(1, 3, 64, 64)).tags.shape == (1, 4, 9, 9)
 
 
 def test_dilation_keeps_resolution_and_number_of_weights():
@@ -336,17 +346,6 @@ def test_likelihood_ignores_what_does_not_count_and_prefers_the_true_spread():
     far[100:] = 9.0
     one, other = (likelihood_loss(p, torch.full_like(xy, 0.05), target, weight, flow) for p in (xy, far))
     torch.testing.assert_close(one, other)
-
-
-def test_tags_are_pulled_together_and_pushed_apart():
-    tags = torch.zeros(2, 4, 4)
-    tags[0, 1, 1], tags[1, 2, 2] = 1.0, 3.0  # the first individual
-    tags[0, 3, 3] = 4.0  # the second
-    cells = torch.tensor([[0, 1, 1], [1, 2, 2], [0, 3, 3]])
-    pull, push = tag_loss(tags, cells, torch.tensor([0, 0, 1]))
-    # Means 2 and 4: spread (1 + 1) / 2 and 0, mean 1/2; push exp(-(2 - 4)^2 / 2).
-    assert float(pull) == pytest.approx(0.5)
-    assert float(push) == pytest.approx(np.exp(-2))
 
 
 def test_only_the_hardest_keypoints_count():
