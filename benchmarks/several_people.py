@@ -7,7 +7,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import Camera, Intrinsics, Rig
 from models2d import Detections2D, Skeleton, group_by_program
-from models2d.assembly import offset_costs
+from models2d.affinity import normal_affinity, offset_costs
 from triangulate import associate
 
 standing = np.array(
@@ -90,7 +90,7 @@ def crowd(seed: int, people: int = 10):
 
 
 def grouped(xy, sure, part, offsets):
-    edges, cost = offset_costs(xy, part, offsets, sigma=6.0)
+    edges, cost = offset_costs(xy, part, offsets, normal_affinity(17, 6.0), merge=6.0)
     return group_by_program(xy, sure, part, edges=edges, pairwise=cost, keypoints=17)[1]
 
 

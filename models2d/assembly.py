@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from calibration.arrays import frozen
+from models2d.affinity import log_odds_cost
 from models2d.grouping_program import Grouping, solve_grouping
 
 Float = NDArray[np.float64]
@@ -23,10 +24,13 @@ class Individuals:
     xy : (individuals, keypoints, 2) float, px
         NaN where a keypoint was not found.
     confidence : (individuals, keypoints) float
+    candidate : (individuals, keypoints) int
+        Which of the candidates that were given; -1 where a keypoint was not found.
     """
 
     xy: Float
     confidence: Float
+    candidate: Int
 
     def __len__(self) -> int:
         """Return the number of people."""
@@ -60,7 +64,7 @@ def group_by_tags(
     Returns
     -------
     individuals : Individuals
-        The best mean confidence first.
+        The largest sum of confidences first.
 
     Raises
     ------
@@ -110,86 +114,21 @@ def _matched(
 
 
 def _collected(people: list[dict[int, int]], xy: Float, scores: Float) -> Individuals:
-    found = np.full((len(people), len(xy), 2), np.nan)
-    confidence = np.full(found.shape[:2], np.nan)
+    chosen = np.full((len(people), len(xy)), -1)
     for number, person in enumerate(people):
         for keypoint, candidate in person.items():
-            found[number, keypoint] = xy[keypoint, candidate]
-            confidence[number, keypoint] = scores[keypoint, candidate]
-    total = np.nansum(confidence, axis=1)
-    rank = np.argsort(-total, kind="stable")
-    return Individuals(xy=found[rank], confidence=confidence[rank])
+            chosen[number, keypoint] = candidate
+    found, every = chosen >= 0, np.arange(len(xy))
+    return _surest_first(
+        np.where(found[..., None], xy[every, chosen], np.nan),
+        np.where(found, scores[every, chosen], np.nan),
+        chosen,
+    )
 
 
-def log_odds_cost(probability: ArrayLike, least: float = 1e-4) -> Float:
-    """Turn probabilities into the program's costs log((1 - p) / p).
-
-    Parameters
-    ----------
-    probability : (...) float
-    least : float
-        Probabilities are kept in [least, 1 - least], so that no cost is infinite.
-
-    Returns
-    -------
-    cost : (...) float
-
-    Examples
-    --------
-    >>> log_odds_cost([0.5, 0.0]).round(2).tolist()
-    [0.0, 9.21]
-    """
-    p = np.clip(np.asarray(probability, dtype=np.float64), least, 1 - least)
-    return np.asarray(np.log((1 - p) / p))
-
-
-def offset_costs(xy: ArrayLike, part: ArrayLike, offsets: ArrayLike, sigma: float) -> tuple[Int, Float]:
-    """Compute the pairwise costs of detections from the offsets that a network regresses.
-
-    Parameters
-    ----------
-    xy : (candidates, 2) float, px
-    part : (candidates,) int
-        Keypoint of each candidate.
-    offsets : (candidates, keypoints, 2) float, px
-        From each candidate to every keypoint of the same person; NaN where unknown.
-    sigma : float, px
-        Standard deviation of the offsets.
-
-    Returns
-    -------
-    edges : (edges, 2) int
-    cost : (edges,) float
-        Of one person having both, in [-9.2, 9.2].
-
-    Raises
-    ------
-    ShapeError
-        If the arrays do not agree.
-    ValueError
-        If sigma is not positive.
-
-    Notes
-    -----
-    DeeperCut, section 4: both ends predict the other; a logistic model of the two distances gives the
-    probability. Here its argument is the log-likelihood ratio of normal offsets against an even spread over
-    the disc of 3 sigma: 3 - (e1^2 + e2^2) / (4 sigma^2). Two detections of one part are one person's if
-    they are within a sigma.
-    """
-    points = frozen(xy, ("candidates", 2), "xy")
-    label = frozen(part, (len(points),), "part", np.int64)
-    ahead = frozen(offsets, (len(points), "keypoints", 2), "offsets")
-    if not sigma > 0:
-        raise ValueError(f"sigma: expected a positive number of px, got {sigma}")
-    one, two = np.triu_indices(len(points), 1)
-    e1 = ((points[one] + ahead[one, label[two]] - points[two]) ** 2).sum(axis=-1)
-    e2 = ((points[two] + ahead[two, label[one]] - points[one]) ** 2).sum(axis=-1)
-    same = label[one] == label[two]
-    apart = ((points[one] - points[two]) ** 2).sum(axis=-1)
-    away = np.where(same, 8 * apart, np.nanmean(np.stack([e1, e2]), axis=0)) / (2 * sigma**2)
-    limit = float(log_odds_cost(0.0))
-    known = np.isfinite(away)
-    return np.column_stack([one, two])[known], np.clip(away - 3.0, -limit, limit)[known]
+def _surest_first(xy: Float, confidence: Float, candidate: Int) -> Individuals:
+    rank = np.argsort(-np.nansum(confidence, axis=1), kind="stable")
+    return Individuals(xy=xy[rank], confidence=confidence[rank], candidate=candidate[rank])
 
 
 def group_by_program(
@@ -233,12 +172,10 @@ def group_by_program(
     label = frozen(part, (len(points),), "part", np.int64)
     grouping = solve_grouping(log_odds_cost(scores), edges, pairwise, time_limit=time_limit)
     count = int(grouping.person.max(initial=-1)) + 1
-    found = np.full((count, keypoints, 2), np.nan)
-    sure = np.full((count, keypoints), np.nan)
+    chosen = np.full((count, keypoints), -1)
     for candidate in np.argsort(scores, kind="stable"):
-        person = grouping.person[candidate]
-        if person >= 0:
-            found[person, label[candidate]] = points[candidate]
-            sure[person, label[candidate]] = scores[candidate]
-    rank = np.argsort(-np.nansum(sure, axis=1), kind="stable")
-    return Individuals(xy=found[rank], confidence=sure[rank]), grouping
+        if grouping.person[candidate] >= 0:
+            chosen[grouping.person[candidate], label[candidate]] = candidate
+    found = chosen >= 0
+    xy_found = np.where(found[..., None], points[chosen], np.nan)
+    return _surest_first(xy_found, np.where(found, scores[chosen], np.nan), chosen), grouping

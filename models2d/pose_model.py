@@ -167,6 +167,16 @@ class PoseModel:
         kept = {name: getattr(self, name) for name in names}
         return PoseModel(self.network, device=str(self.device), **(kept | changes))
 
+    def with_affinity(self, affinity: Float) -> "PoseModel":
+        """Return the same model with another affinity, (pairs, 3)."""
+        rows = tuple((float(a), float(b), float(c)) for a, b, c in affinity)
+        return self._changed(recipe=replace(self.recipe, affinity=rows))
+
+    @property
+    def temperature(self) -> Float:
+        """What the heatmaps' covariances are multiplied with, (keypoints,)."""
+        return np.array(self.recipe.temperature or np.ones(len(self.skeleton.keypoints)))
+
     def locate(self, images: Sequence[Image]) -> list[Float]:
         """Find the individual in each image.
 
@@ -241,7 +251,7 @@ class PoseModel:
         maps = np.stack([image_from_input for _, image_from_input in cuts])
         scale, shift = maps[:, None, 0], maps[:, None, 1]
         per_cell = scale * np.array(self.recipe.grid.scale)
-        temperature = np.array(self.recipe.temperature or np.ones(keypoints))[:, None, None]
+        temperature = self.temperature[:, None, None]
         return Found(
             xy=self.recipe.grid.to_input(peaks.xy) * scale + shift,
             confidence=np.asarray(peaks.confidence, dtype=np.float64),
@@ -319,12 +329,13 @@ class PoseModel:
         return ((images - self._mean) / self._deviation).contiguous(memory_format=torch.channels_last)
 
     def _with_mirror(self, output: HeatmapOutput, images: Tensor) -> HeatmapOutput:
+        """Average heatmaps and offsets; tags of two passes have no common scale, so the first's stay."""
         other: HeatmapOutput = self._run(images.flip(3))
         mirror = torch.as_tensor(np.array(self.skeleton.mirror), device=images.device)
         heatmaps = (output.heatmaps + other.heatmaps.flip(3)[:, mirror]) / 2
         if output.offsets is None or other.offsets is None:
-            return HeatmapOutput(heatmaps=heatmaps)
+            return output._replace(heatmaps=heatmaps)
         back = other.offsets.flip(4)[:, mirror] * torch.tensor([-1.0, 1.0], device=images.device).view(
             2, 1, 1
         )
-        return HeatmapOutput(heatmaps=heatmaps, offsets=(output.offsets + back) / 2)
+        return output._replace(heatmaps=heatmaps, offsets=(output.offsets + back) / 2)

@@ -35,6 +35,11 @@ class Recipe:
         Of red, green and blue between 0 and 1.
     temperature : tuple of float
         Per keypoint: what the heatmap's covariance is multiplied with to be that of the error.
+    individuals : int
+        How many at most it finds in a frame, for networks that group keypoints; 1 for all others.
+    affinity : tuple of (float, float, float)
+        Per pair of keypoints: the logistic model of `models2d.affinity`, in cells, of networks that answer
+        with pairwise vectors.
     """
 
     architecture: str
@@ -49,6 +54,8 @@ class Recipe:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
     temperature: tuple[float, ...] = ()
+    individuals: int = 1
+    affinity: tuple[tuple[float, float, float], ...] = ()
 
     @property
     def grid(self) -> Grid:

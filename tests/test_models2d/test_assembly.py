@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from calibration import ShapeError
 from models2d import ModelError
-from models2d.assembly import group_by_program, group_by_tags, log_odds_cost, offset_costs
+from models2d.affinity import log_odds_cost, normal_affinity, offset_costs
+from models2d.assembly import group_by_program, group_by_tags
 from models2d.grouping_program import solve_grouping
 
 
@@ -106,7 +107,7 @@ def crowd(seed, people=10, apart=70.0):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_crowd_is_grouped_to_proven_optimality(seed):
     xy, confidence, part, offsets, who, truth = crowd(seed)
-    edges, pairwise = offset_costs(xy, part, offsets, sigma=6.0)
+    edges, pairwise = offset_costs(xy, part, offsets, normal_affinity(17, 6.0), merge=6.0)
     people, grouping = group_by_program(xy, confidence, part, edges=edges, pairwise=pairwise, keypoints=17)
     assert grouping.optimal
     real = who >= 0
@@ -142,13 +143,14 @@ def test_malformed_programs(edges, pairwise, match):
 
 def test_costs_are_log_odds():
     np.testing.assert_allclose(log_odds_cost([0.5, 0.9]), [0.0, np.log(1 / 9)])
-    edges, cost = offset_costs([[0, 0], [10, 0]], [0, 1], [[[0, 0], [10, 0]], [[-10, 0], [0, 0]]], sigma=2.0)
+    vectors = [[[0, 0], [10, 0]], [[-10, 0], [0, 0]]]
+    edges, cost = offset_costs([[0, 0], [10, 0]], [0, 1], vectors, normal_affinity(2, 2.0), merge=1)
     assert edges.tolist() == [[0, 1]]
     assert cost.tolist() == [-3.0]
     with pytest.raises(ValueError, match="sigma"):
-        offset_costs([[0, 0]], [0], [[[0, 0]]], sigma=0)
+        normal_affinity(2, 0.0)
     with pytest.raises(ShapeError):
-        offset_costs([[0, 0]], [0, 1], [[[0, 0]]], sigma=1)
+        offset_costs([[0, 0]], [0, 1], [[[0, 0]]], normal_affinity(1, 1.0), merge=1)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -247,5 +247,14 @@ def test_people_are_found_bottom_up_by_their_tags():
 
 def test_local_maxima_are_the_tops_of_hills_only():
     maps = torch.from_numpy(np.maximum(*gaussian_targets(np.array([[10.0, 8], [30, 20]]), (48, 32), 2.0)))
-    cells = local_maxima(maps[None], 2)
+    cells, real = local_maxima(maps[None], 2)
     assert sorted(cells[0].tolist()) == [[10, 8], [30, 20]]
+    assert real.all()
+
+
+def test_the_slope_of_a_hill_is_no_candidate():
+    x, y = np.meshgrid(np.arange(48), np.arange(32))
+    cone = torch.from_numpy(np.maximum(0.0, 1 - 0.01 * np.hypot(x, y))[None])  # one hill over the whole map
+    cells, real = local_maxima(cone, 5)
+    assert cells[0, 0].tolist() == [0, 0]
+    assert real.tolist() == [[True, False, False, False, False]]
