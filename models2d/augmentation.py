@@ -35,6 +35,9 @@ class Augmentation:
         Largest standard deviation of pixel noise, in grey levels of 255.
     cutout : float
         Probability that a rectangle is painted over; keypoints under it stay labelled.
+    mosaic : float
+        Probability that a sample is put together from four frames at different scales; for networks that find
+        everybody in a frame.
     """
 
     rotation_deg: float = 25.0
@@ -46,6 +49,7 @@ class Augmentation:
     motion_blur: float = 4.0
     noise: float = 6.0
     cutout: float = 0.3
+    mosaic: float = 0.0
 
     @classmethod
     def none(cls) -> "Augmentation":

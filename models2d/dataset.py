@@ -30,8 +30,9 @@ class Batch(NamedTuple):
     ----------
     images : (batch, height, width, 3) uint8
         Blue, green, red.
-    xy : (batch, keypoints, 2) float, px
-        In input pixels; NaN where not labelled or outside the input.
+    xy : (batch, keypoints, 2) or (batch, individuals, keypoints, 2) float, px
+        In input pixels, of the individual that a sample is of, or of everybody; NaN where not labelled or
+        outside the input.
     """
 
     images: Image
@@ -126,8 +127,13 @@ class Dataset:
         patch, moved = warp(image, xy, transform, size)
         return recolour(patch, self.augmentation, random), moved[self.mirror] if mirrored else moved
 
+    def draw(self, number: int, random: np.random.Generator) -> tuple[Image, Float]:
+        """Draw one augmented sample of the individual with this number."""
+        frame, individual = self.individuals[number]
+        return self.sample(frame, individual, random)
+
     def batch(self, step: int, size: int) -> Batch:
-        """Draw the batch of one step; every individual occurs once before any occurs again.
+        """Draw the batch of one step; everything there is occurs once before anything occurs again.
 
         Parameters
         ----------
@@ -142,8 +148,7 @@ class Dataset:
         for place in range(step * size, (step + 1) * size):
             epoch, within = divmod(place, len(self))
             order = np.random.default_rng((self.seed, 1, epoch)).permutation(len(self))
-            frame, individual = self.individuals[order[within]]
-            samples.append(self.sample(frame, individual, np.random.default_rng((self.seed, 2, place))))
+            samples.append(self.draw(int(order[within]), np.random.default_rng((self.seed, 2, place))))
         return Batch(np.stack([image for image, _ in samples]), np.stack([xy for _, xy in samples]))
 
     def batches(self, first: int, stop: int, size: int) -> Iterator[Batch]:
