@@ -50,13 +50,11 @@ class BottomUp:
 
     def with_temperature(self, temperature: Float) -> "BottomUp":
         """Return the same model with other covariance temperatures, (keypoints,)."""
-        return BottomUp(
-            self.model.with_temperature(temperature),
-            self.individuals,
-            self.candidates,
-            self.least,
-            self.time_limit,
-        )
+        return self.around(self.model.with_temperature(temperature))
+
+    def around(self, model: PoseModel) -> "BottomUp":
+        """Return the same around another model."""
+        return BottomUp(model, self.individuals, self.candidates, self.least, self.time_limit)
 
     def find_all(self, images: Sequence[Image]) -> list[Found]:
         """Find everybody.

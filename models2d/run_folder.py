@@ -64,6 +64,7 @@ class RunFolder:
         file = self.path / "config.json"
         if file.is_file():
             before = json.loads(file.read_text())
+            before["options"] = _completed(before["options"], asdict(type(options)()))
             differ = [
                 key
                 for part in ("options", "labels")
@@ -203,17 +204,19 @@ class RunFolder:
         figure.update_layout(template="plotly_white", height=640, title=self.path.name)
         _write(self.path / "curve.html", go.Figure(figure).to_html(include_plotlyjs=True))
 
-    def finish(self, residuals: Float, skeleton: Skeleton, steps: int) -> None:
+    def finish(self, distance: Float, skeleton: Skeleton, steps: int, found: float) -> None:
         """Write `metrics.json`.
 
         Parameters
         ----------
-        residuals : (individuals, keypoints, 2) float, px
+        distance : (individuals, keypoints) float, px
+            Of the validation frames.
         skeleton : Skeleton
         steps : int
             That were trained.
+        found : float
+            Part of the labelled keypoints that were found.
         """
-        distance = np.linalg.norm(residuals, axis=-1)
         per_keypoint = {
             keypoint: float(np.median(column[np.isfinite(column)]))
             for keypoint, column in zip(skeleton.keypoints, distance.T, strict=True)
@@ -221,11 +224,23 @@ class RunFolder:
         }
         metrics = {
             "steps": steps,
+            "found": found,
             "rmse_px": float(np.sqrt(np.nanmean(distance**2))),
             "median_px": float(np.nanmedian(distance)),
             "median_px_per_keypoint": per_keypoint,
         }
         _write(self.path / "metrics.json", json.dumps(metrics, indent=1))
+
+
+def _completed(before: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
+    """Add the options that are newer than a run, which by default change nothing."""
+    missing = {key: value for key, value in json.loads(json.dumps(default)).items() if key not in before}
+    inner = {
+        key: _completed(value, default[key])
+        for key, value in before.items()
+        if isinstance(value, dict) and isinstance(default.get(key), dict)
+    }
+    return before | inner | missing
 
 
 def _write(file: Path, text: str) -> None:

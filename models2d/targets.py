@@ -10,7 +10,7 @@ from torch import Tensor
 from models2d.affinity import partners
 from models2d.heatmaps import gaussian_targets, offset_targets
 from models2d.networks.output import HeatmapOutput, PointOutput
-from models2d.pose_model import Recipe
+from models2d.recipe import Recipe
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

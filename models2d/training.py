@@ -1,4 +1,4 @@
-"""Train a heatmap network on labelled frames; killed at any point, it goes on where it was."""
+"""Train a network on labelled frames; killed at any point, it goes on where it was."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -8,26 +8,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models2d.augmentation import Augmentation
-from models2d.crops import box_around
+from models2d.bottom_up import BottomUp
 from models2d.dataset import Batch, Dataset, Sampling
 from models2d.errors import ModelError
-from models2d.heatmaps import gaussian_targets, offset_targets
+from models2d.judging import distances, judged, truth, with_affinity
 from models2d.labels import Labels
 from models2d.losses import total_loss
 from models2d.networks.filling import fill
 from models2d.networks.output import HeatmapOutput, PointOutput
-from models2d.networks.registry import build
+from models2d.networks.registry import build, grouping
 from models2d.pose_model import PoseModel
 from models2d.recipe import Recipe
 from models2d.run_folder import RunFolder
+from models2d.scenes import Scenes
+from models2d.targets import targets_of_everybody, targets_of_one
 from models2d.temperature import fit_temperature
 from models2d.weights import load_model, save_model
 
-Float = NDArray[np.float64]
 Progress = Callable[..., Iterable[Any]]
 
 
@@ -38,7 +38,9 @@ class TrainingOptions:
     Attributes
     ----------
     recipe : Recipe
-        The network and what it looks at; its stride is taken from the network.
+        The network and what it looks at; its stride is taken from the network. Labels with several
+        individuals in a frame want a network that groups keypoints, which then looks at whole frames, or the
+        region "box".
     augmentation : Augmentation
     steps : int
         Batches.
@@ -100,8 +102,11 @@ def train(
     weights: str | Path | None = None,
     device: str | None = None,
     progress: Progress | None = None,
-) -> PoseModel:
+) -> PoseModel | BottomUp:
     """Train a network, or go on with a training that was interrupted.
+
+    Where a frame has labels of several individuals, the network learns heatmaps of all of them, and tags
+    (associative embedding) or pairwise vectors (DeeperCut) that say which keypoints are one individual's.
 
     Parameters
     ----------
@@ -122,18 +127,20 @@ def train(
 
     Returns
     -------
-    model : PoseModel
-        The best by validation error, its covariance calibrated on the validation frames.
+    model : PoseModel or BottomUp
+        The best by validation error, its covariance calibrated on the validation frames. Among several
+        individuals a keypoint that is not found counts as the diagonal of the box around the labels.
 
     Raises
     ------
     ModelError
-        If images cannot be read, the folder holds a run with other options, or the loss is no longer a
-        number; the last good checkpoint stays.
+        If images cannot be read, the folder holds a run with other options, the labels have several
+        individuals in a frame and the network finds one, or the loss is no longer a number; the last good
+        checkpoint stays.
     """
-    options = _with_stride(options or TrainingOptions())
     if validation is None:
-        labels, validation = _set_aside(labels, options.seed)
+        labels, validation = _set_aside(labels, (options or TrainingOptions()).seed)
+    options = _with_network(options or TrainingOptions(), max(_most(labels), _most(validation)))
     run = RunFolder(Path(folder))
     run.begin(options, labels)
     trainer = _Trainer(options, labels, validation, run, device)
@@ -158,7 +165,9 @@ class _Trainer:
             margin=recipe.margin,
             whole=1.0 if recipe.region == "frame" else options.whole,
         )
-        self.data = Dataset(labels, sampling, options.augmentation, options.seed)
+        self.data = (Scenes if recipe.individuals > 1 else Dataset)(
+            labels, sampling, options.augmentation, options.seed
+        )
         self.judge = Dataset(validation, sampling, Augmentation.none(), options.seed)
         keypoints = len(labels.skeleton.keypoints)
         torch.manual_seed(options.seed)
@@ -208,7 +217,7 @@ class _Trainer:
         images = self.model.prepared(torch.from_numpy(batch.images).to(self.device))
         with torch.autocast(self.device.type, dtype=self.short, enabled=self.mixed):
             output = self.network(images)
-        targets = {key: value.to(self.device) for key, value in self.targets(batch.xy, output).items()}
+        targets = {key: value.to(self.device) for key, value in self.targets(batch, output).items()}
         loss = total_loss(output, targets, self.options.hardest, getattr(self.network, "flow", None))
         if not torch.isfinite(loss):
             raise ModelError(
@@ -227,31 +236,31 @@ class _Trainer:
         )
         return float(loss.detach())
 
-    def targets(self, xy: Float, output: HeatmapOutput | PointOutput) -> dict[str, Tensor]:
-        """Draw what should have been answered, for keypoints (batch, keypoints, 2) in input px."""
+    def targets(self, batch: Batch, output: HeatmapOutput | PointOutput) -> dict[str, Tensor]:
+        """Draw what should have been answered."""
+        recipe, unlabelled = self.options.recipe, self.options.unlabelled
+        if recipe.individuals > 1 and isinstance(output, HeatmapOutput):
+            return targets_of_everybody(batch.xy, output, recipe, unlabelled)
+        return targets_of_one(batch.xy, output, recipe, unlabelled)
+
+    def present(self) -> PoseModel | BottomUp:
+        """Return the model of the averaged weights; pairs are judged by augmented training frames."""
         recipe = self.options.recipe
-        known = np.isfinite(xy.sum(axis=-1))
-        if isinstance(output, PointOutput):
-            fraction = (xy + 0.5) / np.array(recipe.input_size) - 0.5
-            return _tensors(xy=np.nan_to_num(fraction), known=known)
-        height, width = output.heatmaps.shape[2:]
-        cells = recipe.grid.to_cells(xy)
-        weight = known if self.options.unlabelled == "ignored" else np.ones_like(known)
-        drawn = _tensors(heatmaps=gaussian_targets(cells, (width, height), recipe.sigma), weight=weight)
-        if output.offsets is None:
-            return drawn
-        offsets, near = offset_targets(cells, (width, height), 2 * recipe.sigma)
-        return drawn | _tensors(offsets=offsets, near=near)
+        if recipe.individuals == 1:
+            return self.model
+        batches = (self.data.batch(self.step + number, self.options.batch) for number in range(4))
+        return BottomUp(with_affinity(self.model, batches), recipe.individuals)
 
     def evaluate(self, loss: float) -> None:
         """Judge the averaged weights, write the log and the checkpoint, keep the best model."""
-        residuals, _ = judged(self.model, self.judge)
-        distance = np.linalg.norm(residuals, axis=-1)
+        model = self.present()
+        residuals, _ = judged(model, self.judge)
+        distance = distances(residuals, self.judge)
         rmse = float(np.sqrt(np.nanmean(distance**2)))
         better = rmse < self.best
         self.best, self.since_best = (rmse, 0) if better else (self.best, self.since_best + 1)
         if better:
-            save_model(self.model, self.run.best)
+            save_model(model, self.run.best)
         self.run.log(
             step=self.step,
             loss=loss,
@@ -271,47 +280,18 @@ class _Trainer:
             }
         )
 
-    def finish(self) -> PoseModel:
+    def finish(self) -> PoseModel | BottomUp:
         """Load the best weights, calibrate their covariance and write the metrics."""
         best = load_model(self.run.best, device=str(self.device))
-        if not isinstance(best, PoseModel):
+        if not isinstance(best, PoseModel | BottomUp):
             raise ModelError(f"{self.run.best} is not a model of this project")
         plain = best.with_temperature(np.ones(len(best.skeleton.keypoints)))
         residuals, covariance = judged(plain, self.judge)
         model = best.with_temperature(fit_temperature(residuals, covariance))
         save_model(model, self.run.best)
-        self.run.finish(residuals, self.labels.skeleton, self.step)
+        found = np.isfinite(residuals[..., 0]).sum() / max(np.isfinite(truth(self.judge)[..., 0]).sum(), 1)
+        self.run.finish(distances(residuals, self.judge), self.labels.skeleton, self.step, float(found))
         return model
-
-
-def judged(model: PoseModel, data: Dataset) -> tuple[Float, Float]:
-    """Residuals, in image pixels, of a model on labelled individuals whose whereabouts are given.
-
-    Parameters
-    ----------
-    model : PoseModel
-    data : Dataset
-
-    Returns
-    -------
-    residuals : (individuals, keypoints, 2) float, px
-        NaN where there is no label.
-    covariance : (individuals, keypoints, 2, 2) float, px2
-    """
-    xy = np.stack([data.labels.xy[frame, individual] for frame, individual in data.individuals])
-    found = []
-    for first in range(0, len(xy), model.batch):
-        part = slice(first, first + model.batch)
-        images = [data.image(frame) for frame, _ in data.individuals[part]]
-        if model.recipe.region == "frame":
-            boxes = [model.locate([image])[0][0] for image in images]
-        else:
-            boxes = list(box_around(xy[part], model.recipe.input_size, model.recipe.margin))
-        found.append(model.find(images, boxes))
-    return (
-        xy - np.concatenate([part.xy for part in found]),
-        np.concatenate([part.covariance for part in found]),
-    )
 
 
 def schedule(done: float, warm_up: float = 0.03) -> float:
@@ -337,23 +317,35 @@ def schedule(done: float, warm_up: float = 0.03) -> float:
     return 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
 
 
-def _with_stride(options: TrainingOptions) -> TrainingOptions:
-    """Take the stride from the network's own answer, so that any network can be named without knowing it."""
+def _with_network(options: TrainingOptions, most: int) -> TrainingOptions:
+    """Take from the network's own answer its stride, and whether it can tell `most` individuals apart."""
     recipe = options.recipe
     width, height = recipe.input_size
     with torch.random.fork_rng(), torch.inference_mode():
-        answer = build(recipe.architecture, 1, **recipe.options).eval()(torch.zeros(1, 3, height, width))
+        answer = build(recipe.architecture, 2, **recipe.options).eval()(torch.zeros(1, 3, height, width))
+    groups = isinstance(answer, HeatmapOutput) and not (answer.tags is None and answer.pairwise is None)
+    if most > 1 and recipe.region != "box":
+        if not groups:
+            raise ModelError(
+                f"the labels have {most} individuals in a frame, but the network {recipe.architecture!r} "
+                f"finds one: choose an architecture that groups keypoints ({', '.join(grouping)}); or "
+                "Recipe(region='box'), for a network that looks at boxes which a detector gives"
+            )
+        recipe = replace(recipe, region="frame", individuals=most)
+    if options.augmentation.mosaic and recipe.individuals == 1:
+        raise ModelError(
+            "mosaic: these samples show one individual each, so a mosaic of four frames cannot be labelled; "
+            "set it to 0, or train a network that groups keypoints on frames with several individuals"
+        )
     if isinstance(answer, PointOutput):
-        return options
+        return replace(options, recipe=recipe)
     stride = 2 ** round(math.log2(width / answer.heatmaps.shape[3]))
     return replace(options, recipe=replace(recipe, stride=stride))
 
 
-def _tensors(**arrays: NDArray[Any]) -> dict[str, Tensor]:
-    return {
-        name: torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-        for name, array in arrays.items()
-    }
+def _most(labels: Labels) -> int:
+    """Count the individuals of the frame that has most."""
+    return int(np.isfinite(labels.xy).all(axis=-1).any(axis=-1).sum(axis=1).max(initial=1))
 
 
 def _set_aside(labels: Labels, seed: int) -> tuple[Labels, Labels]:
@@ -380,6 +372,7 @@ def _move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
 
 def _start_from(network: nn.Module, weights: str | Path) -> None:
     source = load_model(weights, device="cpu")
+    source = source.model if isinstance(source, BottomUp) else source
     if not isinstance(source, PoseModel):
         raise ModelError(f"{weights}: training can only start from a model of this project")
     own = network.state_dict()

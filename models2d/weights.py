@@ -8,6 +8,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from models2d.bottom_up import BottomUp
 from models2d.errors import ModelError
 from models2d.hub_models import load_vitpose
 from models2d.networks.filling import fill
@@ -21,25 +22,25 @@ from models2d.skeleton import Skeleton
 shipped = Path(__file__).parent / "shipped"
 
 
-def save_model(model: PoseModel, path: str | Path, *, half: bool = False) -> None:
+def save_model(model: PoseModel | BottomUp, path: str | Path, *, half: bool = False) -> None:
     """Write a model to one safetensors file, atomically.
 
     Parameters
     ----------
-    model : PoseModel
+    model : PoseModel or BottomUp
     path : path
     half : bool
         Store 16-bit numbers: half the size, and no measurable loss.
     """
-    path = Path(path)
+    path, pose = Path(path), model.model if isinstance(model, BottomUp) else model
     header = {
         "format": "models2d 1",
-        "recipe": json.dumps(model.recipe.to_table()),
+        "recipe": json.dumps(pose.recipe.to_table()),
         "skeleton": json.dumps(skeleton_table(model.skeleton)),
     }
     tensors = {
         key: (value.half() if half and value.is_floating_point() else value).cpu().contiguous()
-        for key, value in model.network.state_dict().items()
+        for key, value in pose.network.state_dict().items()
     }
     temporary = path.with_name(path.name + ".part")
     save_file(tensors, temporary, metadata=header)
@@ -96,8 +97,10 @@ def load_model(
     model = _loaded(source, device, flip, skeleton, input_size)
     if precision is None and not compiled:
         return model
+    if isinstance(model, BottomUp):
+        return model.around(model.model.faster(precision=precision, compiled=compiled))
     if not isinstance(model, PoseModel):
-        raise ValueError(f"{source}: precision and compiled are for networks that see one individual per box")
+        raise ValueError(f"{source}: precision and compiled are for networks of this project's own kinds")
     return model.faster(precision=precision, compiled=compiled)
 
 
@@ -139,7 +142,7 @@ def _header(path: Path) -> dict[str, str]:
         raise ModelError(f"{path} is not a safetensors file, or a damaged one: {error}") from error
 
 
-def _load_own(path: Path, device: str | None, flip: bool) -> PoseModel:
+def _load_own(path: Path, device: str | None, flip: bool) -> PoseModel | BottomUp:
     header, tensors = _header(path), load_file(path)
     recipe = Recipe.from_table(json.loads(header["recipe"]))
     table = json.loads(header["skeleton"])
@@ -151,7 +154,8 @@ def _load_own(path: Path, device: str | None, flip: bool) -> PoseModel:
     )
     network = build(recipe.architecture, len(skeleton.keypoints), **recipe.options)
     fill(network, tensors, str(path))
-    return PoseModel(network, recipe, skeleton, device=device, flip=flip)
+    model = PoseModel(network, recipe, skeleton, device=device, flip=flip)
+    return BottomUp(model, recipe.individuals) if recipe.individuals > 1 else model
 
 
 def skeleton_table(skeleton: Skeleton) -> dict[str, Any]:

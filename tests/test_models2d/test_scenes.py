@@ -10,7 +10,7 @@ from models2d.dataset import Sampling
 from models2d.heatmaps import gaussian_targets
 from models2d.labels import LabelledFrame, Labels
 from models2d.networks.output import HeatmapOutput
-from models2d.pose_model import Recipe
+from models2d.recipe import Recipe
 from models2d.scenes import Scenes
 from models2d.skeleton import Skeleton
 from models2d.targets import nearest_discs, targets_of_everybody

@@ -142,6 +142,19 @@ def test_a_checkpoint_that_cannot_be_gone_on_from_is_named_and_kept(tmp_path):
         train(labels, tmp_path / "run", replace(quick, steps=1), device="cpu")
 
 
+def test_options_that_are_newer_than_a_run_do_not_end_it(tmp_path):
+    labels = dots(tmp_path / "images", 8)
+    train(labels, tmp_path / "run", replace(quick, steps=1), device="cpu")
+    file = tmp_path / "run/config.json"
+    config = json.loads(file.read_text())
+    del config["options"]["augmentation"]["mosaic"], config["options"]["recipe"]["individuals"]
+    del config["options"]["unlabelled"]
+    file.write_text(json.dumps(config))
+    train(labels, tmp_path / "run", replace(quick, steps=1), device="cpu")
+    with pytest.raises(ModelError, match="other unlabelled: choose another folder"):
+        train(labels, tmp_path / "run", replace(quick, steps=1, unlabelled="ignored"), device="cpu")
+
+
 def test_a_loss_that_is_no_number_names_the_last_good_checkpoint(tmp_path, monkeypatch):
     labels = dots(tmp_path / "images", 8)
     losses = iter([1.0] * 5 + [float("nan")])
