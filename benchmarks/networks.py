@@ -1,10 +1,16 @@
-"""Frames per second of the networks by image size and batch, and of reading heatmaps."""
+"""Frames per second of the networks by image size, batch and precision, and of reading heatmaps."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from benchmarks.measurement import Contender, race, save, show
+from benchmarks.measurement import Contender, Timing, race, save, show
 from models2d.heatmaps import decode, gaussian_targets
+from models2d.networks.output import HeatmapOutput
 from models2d.networks.registry import build
 from models2d.pose_model import PoseModel
 from models2d.recipe import Recipe
@@ -27,6 +33,14 @@ CASES = [
     ("deep_pose", {"backbone": "resnet50"}, 17, (192, 256), 8),
 ]
 
+# The same network as it is, in half precision and compiled (which takes a minute).
+WAYS: dict[str, dict[str, Any]] = {
+    "float32": {"precision": "float32"},
+    "float32 compiled": {"precision": "float32", "compiled": True},
+    "bfloat16": {"precision": "bfloat16"},
+    "bfloat16 compiled": {"precision": "bfloat16", "compiled": True},
+}
+
 
 def main() -> None:
     """Time the networks on the device at hand, all cores, images already decoded."""
@@ -35,25 +49,60 @@ def main() -> None:
     random = np.random.default_rng(0)
     contenders = []
     for architecture, options, keypoints, size, batch in CASES:
-        network = build(architecture, keypoints, **options)
-        skeleton = Skeleton.from_names("points", [f"p{number}" for number in range(keypoints)])
-        recipe = Recipe(architecture=architecture, options=options, input_size=size)
-        model = PoseModel(network, recipe, skeleton, device=device, batch=batch)
+        model = _model(architecture, options, keypoints, size, device)
         patches = random.integers(0, 255, (batch, size[1], size[0], 3), dtype=np.uint8)
         detail = next(iter(options.values()), "")
         name = f"{architecture} {detail} {size[0]}x{size[1]} batch {batch}"
         contenders.append(
             Contender(name=name, call=lambda model=model, patches=patches: model.answer(patches), count=batch)
         )
-    tables = {
-        "images to heatmaps, per second": race(contenders, rounds=3),
-        "heatmaps of 64 x 64 to keypoints, per second": race(_decoding(random)),
-        "frames of 800 x 600, per second": race([_whole(random)]),
+    tables: dict[str, Sequence[dict[str, Any]]] = {
+        "images to heatmaps, per second": _rows(race(contenders, rounds=3)),
+        "U-net 256 x 256 batch 16, images to heatmaps, per second": _ways("unet", {}, (256, 256), random),
+        "HRNet-W32 192 x 256 batch 16": _ways("hrnet", {"width": 32}, (192, 256), random),
+        "heatmaps of 64 x 64 to keypoints, per second": _rows(race(_decoding(random))),
+        "frames of 800 x 600, per second": _rows(race([_whole(random)])),
     }
-    rows = {title: [timing.columns() for timing in timings] for title, timings in tables.items()}
-    for title, table in rows.items():
+    for title, table in tables.items():
         show(title, table)
-    save("networks", rows)
+    save("networks", tables)
+
+
+def _rows(timings: Sequence[Timing]) -> list[dict[str, Any]]:
+    return [timing.columns() for timing in timings]
+
+
+def _model(
+    architecture: str, options: dict[str, Any], keypoints: int, size: tuple[int, int], device: str
+) -> PoseModel:
+    skeleton = Skeleton.from_names("points", [f"p{number}" for number in range(keypoints)])
+    recipe = Recipe(architecture=architecture, options=options, input_size=size)
+    return PoseModel(build(architecture, keypoints, **options), recipe, skeleton, device=device)
+
+
+def _ways(
+    architecture: str, options: dict[str, Any], size: tuple[int, int], random: np.random.Generator
+) -> list[dict[str, Any]]:
+    """Time one network in every way, with the largest difference from the first in units of its answer."""
+    plain = _model(architecture, options, 17, size, "cuda" if torch.cuda.is_available() else "cpu")
+    patches = random.integers(0, 255, (16, size[1], size[0], 3), dtype=np.uint8)
+    contenders = []
+    for name, way in WAYS.items():
+        model = plain.faster(**way)
+        contenders.append(Contender(name=name, call=partial(_heatmaps, model, patches), count=16))
+    timings = race(contenders, rounds=3)
+    first = timings[0].result
+    return [
+        timing.columns() | {"differs": float(np.abs(timing.result - first).max() / np.abs(first).max())}
+        for timing in timings
+    ]
+
+
+def _heatmaps(model: PoseModel, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
+    output = model.answer(patches)
+    if not isinstance(output, HeatmapOutput):
+        raise TypeError("a network that answers with heatmaps is timed here")
+    return output.heatmaps.float().cpu().numpy()
 
 
 def _decoding(random: np.random.Generator) -> list[Contender]:
