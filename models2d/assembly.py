@@ -36,6 +36,12 @@ class Individuals:
         """Return the number of people."""
         return len(self.xy)
 
+    @classmethod
+    def none(cls, keypoints: int) -> "Individuals":
+        """Nobody."""
+        nothing = np.zeros((0, keypoints))
+        return cls(xy=np.zeros((0, keypoints, 2)), confidence=nothing, candidate=nothing.astype(np.int64))
+
 
 def group_by_tags(
     xy: ArrayLike,

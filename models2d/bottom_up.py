@@ -1,5 +1,6 @@
 """Everybody in a frame from one pass: candidates of each keypoint, grouped by tags or by pairwise vectors."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -28,25 +29,26 @@ class BottomUp:
     model : PoseModel
         It looks at whole frames.
     individuals : int
-    candidates : int
-        Of each keypoint, at most.
+    candidates : int, optional
+        Of each keypoint, at most; by default three times the individuals.
     least : float
         Candidates that are less sure are left out.
     time_limit : float, s
-        For DeeperCut's integer program on one image; an image whose time runs out before there is any
-        solution has nobody in it.
+        For DeeperCut's integer program on one image. Where it runs out, the best grouping so far is taken;
+        before there is any, nobody is found and a warning says so.
     """
 
     def __init__(
         self,
         model: PoseModel,
         individuals: int = 10,
-        candidates: int = 30,
+        candidates: int | None = None,
         least: float = 0.1,
         time_limit: float = 10.0,
     ) -> None:
-        self.model, self.individuals, self.candidates, self.least = model, individuals, candidates, least
-        self.skeleton, self.time_limit = model.skeleton, time_limit
+        self.model, self.individuals, self.least, self.time_limit = model, individuals, least, time_limit
+        self.candidates = 3 * individuals if candidates is None else candidates
+        self.skeleton = model.skeleton
 
     def with_temperature(self, temperature: Float) -> "BottomUp":
         """Return the same model with other covariance temperatures, (keypoints,)."""
@@ -111,15 +113,19 @@ class BottomUp:
         vectors = vectors_at(pairwise, part, at) + (at - xy)[:, None]
         affinity = recipe.affinity or normal_affinity(keypoints, recipe.sigma)
         edges, cost = offset_costs(xy, part, vectors, affinity, merge=recipe.sigma)
-        people, _ = group_by_program(
-            xy,
-            peaks.confidence[part, number],
-            part,
-            edges=edges,
-            pairwise=cost,
-            keypoints=keypoints,
-            time_limit=self.time_limit,
-        )
+        try:
+            people, _ = group_by_program(
+                xy,
+                peaks.confidence[part, number],
+                part,
+                edges=edges,
+                pairwise=cost,
+                keypoints=keypoints,
+                time_limit=self.time_limit,
+            )
+        except ModelError as error:
+            warnings.warn(f"nobody is found in an image: {error}", RuntimeWarning, stacklevel=2)
+            return Individuals.none(keypoints)
         chosen = np.where(people.candidate >= 0, np.r_[number, 0][people.candidate], -1)
         return Individuals(xy=people.xy, confidence=people.confidence, candidate=chosen)
 

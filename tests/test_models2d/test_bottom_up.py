@@ -235,3 +235,14 @@ def test_true_vectors_tell_crossing_fish_apart():
 def test_a_network_without_tags_and_vectors_cannot_group():
     with pytest.raises(ModelError, match="neither tags nor pairwise vectors"):
         drawn(vectors=False).find_all([np.zeros((64, 64, 3), dtype=np.uint8)])
+
+
+def test_an_image_that_takes_too_long_has_nobody_and_says_so(monkeypatch):
+    def exhausted(*_, **__):
+        raise ModelError("no solution in the time limit")
+
+    monkeypatch.setattr("models2d.bottom_up.group_by_program", exhausted)
+    with pytest.warns(RuntimeWarning, match="nobody is found in an image: no solution in the time limit"):
+        found = drawn().find_all([np.zeros((320, 320, 3), dtype=np.uint8)])[0]
+    assert found.xy.shape == (0, 3, 2)
+    assert found.covariance.shape == (0, 3, 2, 2)
