@@ -1,7 +1,5 @@
 """Detect keypoints in a recording: decoding, cutting and network overlap; interrupted, it goes on."""
 
-import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +12,7 @@ from calibration.recordings.recording import Recording
 from models2d.block_search import Block, Frames, find_everybody, find_in_boxes, find_individuals
 from models2d.detections import Detections2D
 from models2d.ensemble import Ensemble
+from models2d.kept_blocks import KeptBlocks, digest
 from models2d.pose_model import FrameModel, Model
 
 Image = NDArray[np.uint8]
@@ -82,7 +81,10 @@ def detect(
                 f"boxes: expected ({frames}, {views}, slots, 4) for this recording, got {boxes.shape}"
             )
     work = _Work(whole, boxes, locate_every, whole.individuals if boxes is None else boxes.shape[2])
-    kept = None if folder is None else _KeptBlocks(Path(folder), recording, whole, block)
+    kept = None
+    if folder is not None:
+        made_with = {"model": digest(whole), "boxes": digest(boxes)}
+        kept = KeptBlocks(Path(folder), recording, made_with | {"block": block, "locate_every": locate_every})
     starts: Iterable[int] = range(0, frames, block)
     parts: Iterable[Block] = _all_blocks(recording, work, kept, block, workers)
     if progress is not None:
@@ -110,7 +112,7 @@ class _Work:
 
 
 def _all_blocks(
-    recording: Recording, work: _Work, kept: "_KeptBlocks | None", block: int, workers: int
+    recording: Recording, work: _Work, kept: KeptBlocks | None, block: int, workers: int
 ) -> Iterator[Block]:
     """Go through the recording in blocks, a few at a time in threads: OpenCV and torch let others run."""
     first = 0 if kept is None else kept.finished()
@@ -131,7 +133,7 @@ def _all_blocks(
                 future.cancel()
 
 
-def _finished(job: tuple[int, Future[Block]], kept: "_KeptBlocks | None") -> Block:
+def _finished(job: tuple[int, Future[Block]], kept: KeptBlocks | None) -> Block:
     number, future = job
     result = future.result()
     if kept is not None:
@@ -148,48 +150,6 @@ def _grouped(recording: Recording, block: int) -> Iterator[list[tuple[Image | No
             group = []
     if group:
         yield group
-
-
-class _KeptBlocks:
-    """Finished blocks on disk, one file each, written in order."""
-
-    def __init__(self, folder: Path, recording: Recording, model: Model | FrameModel, block: int) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        about = {
-            "frames": len(recording),
-            "views": list(recording.names),
-            "paths": [str(path) for path in recording.paths],
-            "keypoints": list(model.skeleton.keypoints),
-            "block": block,
-        }
-        file = folder / "about.json"
-        if file.is_file() and json.loads(file.read_text()) != about:
-            raise ValueError(
-                f"{folder} holds detections of another recording or model; choose another folder"
-            )
-        file.write_text(json.dumps(about, indent=1))
-
-    def finished(self) -> int:
-        """Count the blocks that are there, without gaps."""
-        number = 0
-        while self._file(number).is_file():
-            number += 1
-        return number
-
-    def load(self, number: int) -> Block:
-        """Read a block."""
-        with np.load(self._file(number), allow_pickle=False) as file:
-            return Block(file["xy"], file["confidence"], file["covariance"])
-
-    def save(self, number: int, block: Block) -> None:
-        """Write a block, atomically."""
-        temporary = self.folder / f"part_{number:06d}.tmp.npz"
-        np.savez(temporary, **block._asdict())
-        os.replace(temporary, self._file(number))
-
-    def _file(self, number: int) -> Path:
-        return self.folder / f"block_{number:06d}.npz"
 
 
 def _together(

@@ -3,12 +3,17 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from calibration.recordings.recording import Recording
 from models2d.ensemble import Ensemble
 from models2d.inference import detect
-from models2d.pose_model import Found
+from models2d.kept_blocks import digest
+from models2d.networks.registry import build
+from models2d.pose_model import Found, PoseModel
+from models2d.recipe import Recipe
 from models2d.skeleton import Skeleton
+from models2d.top_down import TopDown
 
 size = (96, 72)
 spot = Skeleton.from_names("spot", ["middle"])
@@ -194,8 +199,32 @@ def test_an_interrupted_run_goes_on(recording, tmp_path):
     assert model.seen < 41
     np.testing.assert_array_equal(resumed.xy, whole.xy)
     np.testing.assert_array_equal(resumed.covariance, whole.covariance)
-    with pytest.raises(ValueError, match="of another recording or model"):
-        detect(recording, model, block=4, folder=tmp_path / "kept")
+    with pytest.raises(ValueError, match="of other block, locate_every; choose another folder"):
+        detect(recording, model, block=4, locate_every=2, folder=tmp_path / "kept")
+    with pytest.raises(ValueError, match="of other model;"):
+        detect(recording, [model, model], block=3, folder=tmp_path / "kept")
+
+
+def test_networks_are_told_apart_by_weights_and_settings():
+    first, again, other = (
+        PoseModel(seeded("unet", seed), Recipe(architecture="unet"), spot, device="cpu") for seed in (0, 0, 1)
+    )
+    assert digest(first) == digest(again)
+    mirrored = PoseModel(first.network, first.recipe, spot, device="cpu", flip=True)
+    several = [
+        first,
+        other,
+        mirrored,
+        first.with_temperature(np.array([2.0])),
+        Ensemble([first, other]),
+        TopDown(detector=first, model=first),
+    ]
+    assert len({digest(model) for model in several}) == len(several)
+
+
+def seeded(architecture, seed):
+    torch.manual_seed(seed)
+    return build(architecture, 1, widths=(4, 8))
 
 
 def test_what_is_unsure_is_missing(recording):
