@@ -14,6 +14,7 @@ from calibration.bundle.parameters import Choice
 from calibration.bundle.problem import Corners
 from calibration.bundle.staging import staged
 from calibration.calibrator import first_unknowns
+from calibration.corners.sightings import Sightings
 
 Float = NDArray[np.float64]
 
@@ -82,7 +83,7 @@ def timed(call: Callable[[], Rig]) -> tuple[Rig, float, float]:
 def joint_refinement(observations: BoardObservations) -> Rig:
     """Start and joint refinement alone, with a known lens model and a rigid board."""
     views = len(observations.names)
-    start, frames = first_unknowns(observations, {})
+    start, frames = first_unknowns(Sightings.from_observations([observations]), {})
     choice = Choice(stages=("pinhole8",) * views, lens_of=tuple(range(views)))
     corners = Corners.from_array(observations.xy[frames])
     done = staged(corners, start, choice, observations.sizes, observations.board.corners)

@@ -13,19 +13,23 @@ from numpy.typing import NDArray
 
 from calibration.boards.poses import board_poses
 from calibration.bundle.adjustment import Solution, residuals
-from calibration.bundle.board_motion import instants, usual_interval
+from calibration.bundle.board_motion import usual_interval
+from calibration.bundle.board_shape import OFFSET_SIGMA
 from calibration.bundle.covariance import Uncertainty, uncertainty
 from calibration.bundle.held_out import HeldOut, fold_frames, leave_out, summed_up
-from calibration.bundle.parameters import COEFFICIENTS, OFFSET_SIGMA, Choice, free_unknowns
+from calibration.bundle.links import Link
+from calibration.bundle.parameters import COEFFICIENTS, Choice, free_unknowns
 from calibration.bundle.problem import MODELS, Corners, Unknowns, lens_row, start_unknowns
 from calibration.bundle.selection import SHAPES, Selection, select
 from calibration.bundle.staging import ANGLE, LOSS, REJECTED_BEYOND, prepared, settle, staged
 from calibration.camera import Intrinsics
 from calibration.corners.observations import BoardObservations
+from calibration.corners.sightings import Sightings
 from calibration.errors import CalibrationError
 from calibration.quality.coverage import with_coverage
 from calibration.quality.report import CalibrationReport
 from calibration.rig import Rig
+from calibration.start.board_links import first_links, object_poses
 from calibration.start.extrinsics import first_board_poses, first_places
 from calibration.start.intrinsics import first_lens
 from calibration.start.lens_options import known_lenses, lens_groups, lens_stages
@@ -67,8 +71,10 @@ class Fit:
 
 
 def calibrate(
-    observations: BoardObservations,
+    observations: BoardObservations | Sequence[BoardObservations],
     *,
+    linked: str | None = None,
+    thickness: float | None = None,
     lens: str | Mapping[str, str] = "auto",
     intrinsics: Mapping[str, Intrinsics] | None = None,
     shared: Sequence[Sequence[str]] = (),
@@ -78,11 +84,17 @@ def calibrate(
     focal: float | None = None,
     validate: bool = True,
 ) -> tuple[Rig, CalibrationReport]:
-    """Calibrate a rig from the corners of a board.
+    """Calibrate a rig from the corners of one or several boards.
 
     Parameters
     ----------
-    observations : BoardObservations
+    observations : BoardObservations or sequence of BoardObservations
+        Of one board, or of each of several that the same recording shows.
+    linked : "rigid", "two-sided" or None
+        How several boards are fixed to each other: anyhow, or as the front and the back of a plate; where
+        they are on the object is estimated. By default each moves on its own.
+    thickness : float, m, optional
+        Of a two-sided plate, where it was measured; otherwise it is estimated.
     lens : str or mapping of view to str
         "pinhole4", "pinhole5", "pinhole8", "pinhole12", "fisheye", or "auto": by held-out error.
     intrinsics : mapping of view to Intrinsics, optional
@@ -117,46 +129,50 @@ def calibrate(
     ValueError
         For a lens model, board shape or view name that is not known, or known lenses of another aspect ratio.
     """
-    graph = view_graph(observations)
+    seen = (observations,) if isinstance(observations, BoardObservations) else tuple(observations)
+    link = checked_link(linked, thickness, boards=len(seen))
+    sightings = Sightings.from_observations(seen)
+    if link is None:
+        sightings, _, _ = sightings.split()
+    graph = view_graph(sightings)
     check_connected(graph)
-    known = known_lenses(observations, intrinsics or {})
-    whole = observations.uncropped()
+    first = seen[0]
+    known = known_lenses(first, intrinsics or {})
     choice = Choice(
-        stages=lens_stages(observations.names, lens, known),
-        lens_of=lens_groups(observations, shared),
-        flipped=tuple(observations.names.index(name) for name in observations.mirrored),
+        stages=lens_stages(first.names, lens, known),
+        lens_of=lens_groups(first, shared),
+        flipped=tuple(first.names.index(name) for name in first.mirrored),
         shape=_checked_shape(board_shape),
         offset_sigma=board_sigma,
-        time=time_offsets and len(observations.names) > 1,
-        late_sigma=0.5 * usual_interval(instants(observations)[0]),
+        boards=sightings.counts if len(seen) > 1 else (),
+        link=link,
+        time=time_offsets and len(first.names) > 1,
+        late_sigma=0.5 * usual_interval(sightings.instant),
     )
-    fit = fit_observations(whole, choice, known, focal)
-    check_rejected(observations.names, fit.corners.view, fit.rejected)
-    unknowns, corners = fit.solution.unknowns, fit.corners
-    rig = cropped_rig(
-        _rig(whole, unknowns, fit.selection.choice, known, corners=corners, used=~fit.rejected), observations
-    )
-    held_out = cross_validate(whole, fit, known) if validate else None
-    return rig, CalibrationReport.from_fit(observations, fit, graph=graph, rig=rig, held_out=held_out)
+    fit = fit_sightings(sightings, choice, known, focal)
+    check_rejected(first.names, fit.corners.view, fit.rejected)
+    rig = cropped_rig(fitted_rig(sightings, fit, known), first)
+    held_out = cross_validate(sightings, fit, known) if validate else None
+    return rig, CalibrationReport.from_fit(sightings, fit, graph=graph, rig=rig, held_out=held_out)
 
 
-def fit_observations(
-    observations: BoardObservations,
+def fit_sightings(
+    sightings: Sightings,
     choice: Choice,
     known: Mapping[str, Intrinsics],
     focal: float | None = None,
 ) -> Fit:
     """Fit a rig; views with the stage "auto" and the shape "auto" are chosen on the way."""
-    sizes, nominal = observations.sizes, observations.board.corners
-    start, frames = first_unknowns(observations, known, focal)
-    xy = observations.xy[frames]
+    sizes, nominal = sightings.sizes, sightings.nominal
+    start, frames = first_unknowns(sightings, known, focal, link=choice.link)
+    xy = sightings.xy[frames]
     corners = Corners.from_array(xy)
     rich = replace(
         choice,
         stages=tuple("pinhole8" if stage == "auto" else stage for stage in choice.stages),
         shape="free" if choice.shape == "auto" else choice.shape,
     )
-    instant, stamp = (values[frames] for values in instants(observations))
+    instant, stamp = sightings.instant[frames], sightings.stamp[frames]
     solution = staged(corners, start, rich, sizes, nominal, instant=instant, stamp=stamp)
     selection = Selection(choice=rich, lens_cost={}, shape_cost={})
     if choice.shape == "auto" or "auto" in choice.stages:
@@ -186,7 +202,11 @@ def fit_observations(
 
 
 def first_unknowns(
-    observations: BoardObservations, known: Mapping[str, Intrinsics], focal: float | None = None
+    sightings: Sightings,
+    known: Mapping[str, Intrinsics],
+    focal: float | None = None,
+    *,
+    link: Link | None = None,
 ) -> tuple[Unknowns, Int]:
     """Find a first lens per view, first places and first board poses.
 
@@ -194,64 +214,87 @@ def first_unknowns(
     -------
     unknowns : Unknowns
     frames : (frames,) int
-        Frames in which the board has a pose.
+        Rows in which the board or object has a pose.
     """
-    xy, board = observations.xy, observations.board.corners
+    xy, board, places = sightings.xy, sightings.nominal, None
+    apart, _, _ = sightings.split()
+    rows, lenses, models = _first_lenses(apart, known, focal)
+    poses = [board_poses(apart.xy[:, view], board, lens) for view, lens in enumerate(lenses)]
+    points = board
+    if link is not None:
+        places = first_links(sightings, poses, lenses, link)
+        poses = object_poses(sightings, poses, places)
+        points = np.einsum("kij,kj->ki", places[0][sightings.board_of], board) + places[1][sightings.board_of]
+    Rc, tc = first_places(poses)
+    if not np.isfinite(tc).all():
+        lost = [name for name, t in zip(sightings.names, tc, strict=True) if not np.isfinite(t).all()]
+        raise CalibrationError(
+            f"no place found for {', '.join(lost)}: the board was seen too obliquely or too partially in the "
+            f"frames shared with other views; record it facing these cameras and a neighbour at the same time"
+        )
+    Rb, tb = first_board_poses(xy, points, poses, lenses=lenses, Rc=Rc, tc=tc)
+    frames = np.flatnonzero(np.isfinite(tb[:, 0]))
+    unknowns = start_unknowns(
+        rows, models, Rc=Rc, tc=tc, Rb=Rb[frames], tb=tb[frames],
+        board=board, board_of=sightings.board_of, links=places,
+    )  # fmt: skip
+    return unknowns, frames
+
+
+def _first_lenses(
+    sightings: Sightings, known: Mapping[str, Intrinsics], focal: float | None
+) -> tuple[Float, tuple[Intrinsics, ...], Int]:
     rows, lenses, models = [], [], []
-    for view, name in enumerate(observations.names):
+    for view, name in enumerate(sightings.names):
         if name in known:
             lenses.append(known[name])
             rows.append(lens_row(known[name]))
             models.append(MODELS.index(known[name].model))
             continue
-        size = (int(observations.sizes[view, 0]), int(observations.sizes[view, 1]))
-        first = first_lens(xy[:, view], board, size, focal=focal, model=ANGLE)
+        size = (int(sightings.sizes[view, 0]), int(sightings.sizes[view, 1]))
+        first = first_lens(sightings.xy[:, view], sightings.nominal, size, focal=focal, model=ANGLE)
         lenses.append(first.intrinsics)
         rows.append(first.row)
         models.append(first.model)
-    poses = [board_poses(xy[:, view], board, lens) for view, lens in enumerate(lenses)]
-    Rc, tc = first_places(poses)
-    if not np.isfinite(tc).all():
-        lost = [name for name, t in zip(observations.names, tc, strict=True) if not np.isfinite(t).all()]
-        raise CalibrationError(
-            f"no place found for {', '.join(lost)}: the board was seen too obliquely or too partially in the "
-            f"frames shared with other views; record it facing these cameras and a neighbour at the same time"
-        )
-    Rb, tb = first_board_poses(xy, board, poses, lenses=tuple(lenses), Rc=Rc, tc=tc)
-    frames = np.flatnonzero(np.isfinite(tb[:, 0]))
-    unknowns = start_unknowns(
-        np.array(rows), np.array(models), Rc=Rc, tc=tc, Rb=Rb[frames], tb=tb[frames], board=board
-    )
-    return unknowns, frames
+    return np.array(rows), tuple(lenses), np.array(models)
 
 
 def cross_validate(
-    observations: BoardObservations, fit: Fit, known: Mapping[str, Intrinsics], folds: int = FOLDS
+    sightings: Sightings, fit: Fit, known: Mapping[str, Intrinsics], folds: int = FOLDS
 ) -> HeldOut | None:
     """Judge the fit on frames left out, block by block; None with fewer than four frames."""
-    xy = observations.xy[fit.frames]
+    xy = sightings.xy[fit.frames]
     if len(xy) < 4:
         return None
-    nominal, choice = observations.board.corners, fit.selection.choice
+    nominal, choice = sightings.nominal, fit.selection.choice
     done, rigs = [], []
     for test in fold_frames(len(xy), folds):
-        fold = leave_out(xy, fit.solution.unknowns, choice, test, sizes=observations.sizes, nominal=nominal)
+        fold = leave_out(xy, fit.solution.unknowns, choice, test, sizes=sightings.sizes, nominal=nominal)
         if fold is None:
             continue
         corners = Corners.from_array(xy[fold.train_frames])
         length = np.hypot(*residuals(corners, fold.train).T)
         used = length <= REJECTED_BEYOND * fold.sigma[corners.view]
         done.append(fold)
-        rigs.append(_rig(observations, fold.train, choice, known, corners=corners, used=used))
+        rigs.append(_rig(sightings, fold.train, choice, known, corners=corners, used=used))
     if not done:
         return None
     bad, flat = np.zeros(xy.shape[:3], dtype=bool), fit.corners
     bad[flat.frame, flat.view, flat.corner] = fit.rejected
-    return summed_up(xy, done, rigs, rejected=bad, nominal=nominal, square=observations.board.square)
+    squares = np.array([board.square for board in sightings.boards])
+    return summed_up(
+        xy, done, rigs, rejected=bad, nominal=nominal, squares=squares, board_of=sightings.board_of
+    )
+
+
+def fitted_rig(sightings: Sightings, fit: Fit, known: Mapping[str, Intrinsics]) -> Rig:
+    """Return the rig of a fit, for whole images, with the part of them that the fit covered."""
+    unknowns, choice = fit.solution.unknowns, fit.selection.choice
+    return _rig(sightings, unknowns, choice, known, corners=fit.corners, used=~fit.rejected)
 
 
 def _rig(
-    observations: BoardObservations,
+    sightings: Sightings,
     unknowns: Unknowns,
     choice: Choice,
     known: Mapping[str, Intrinsics],
@@ -261,10 +304,31 @@ def _rig(
 ) -> Rig:
     coefficients = tuple(
         len(known[name].distortion) if stage == "none" else COEFFICIENTS[stage]
-        for name, stage in zip(observations.names, choice.stages, strict=True)
+        for name, stage in zip(sightings.names, choice.stages, strict=True)
     )
-    rig = unknowns.to_rig(observations.names, observations.sizes, coefficients)
+    rig = unknowns.to_rig(sightings.names, sightings.sizes, coefficients)
     return with_coverage(rig, corners, used)
+
+
+def checked_link(linked: str | None, thickness: float | None, *, boards: int) -> Link | None:
+    """Say what is known about how boards are fixed to each other.
+
+    Raises
+    ------
+    ValueError
+        For another word than the known ones, a number of boards or a thickness that does not go with it.
+    """
+    if linked not in (None, "rigid", "two-sided"):
+        raise ValueError(f'linked: expected "rigid", "two-sided" or None, got {linked!r}')
+    if linked == "two-sided" and boards != 2:
+        raise ValueError(f"linked: a two-sided plate has 2 boards, got the observations of {boards}")
+    if linked == "rigid" and boards < 2:
+        raise ValueError("linked: expected the observations of two boards or more, got those of one")
+    if thickness is not None and linked != "two-sided":
+        raise ValueError('thickness: only of a plate with linked="two-sided"')
+    if thickness is not None and not 0 <= thickness < 1:
+        raise ValueError(f"thickness: expected a length in m, got {thickness}")
+    return None if linked is None else Link(two_sided=linked == "two-sided", thickness=thickness)
 
 
 def _checked_shape(shape: str) -> str:

@@ -80,6 +80,7 @@ class Board:
         dictionary: str,
         legacy: bool = False,
         inverted: bool = False,
+        first: int = 0,
     ) -> Self:
         """Make a Charuco board.
 
@@ -90,6 +91,8 @@ class Board:
         square, marker : float, m
         dictionary : str
         legacy, inverted : bool
+        first : int
+            Number of the first marker: boards that are seen together need different ones.
 
         Returns
         -------
@@ -110,6 +113,7 @@ class Board:
             dictionary=_plain(dictionary),
             legacy=legacy,
             inverted=inverted,
+            first=first,
         )
 
     @classmethod
@@ -276,7 +280,10 @@ class Board:
             text = f"{self.columns} x {self.rows} markers of {sizes}"
         elif self.kind == "charuco":
             text += f", markers of {1e3 * self.marker:g} mm"
-        words = [self.dictionary] * bool(self.dictionary) + ["legacy layout"] * self.legacy
+        words = [self.dictionary] * bool(self.dictionary) + [f"from marker {self.first} on"] * (
+            self.first > 0
+        )
+        words += ["legacy layout"] * self.legacy
         return ", ".join([text, *words, *["white on black"] * self.inverted])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.boards.board import Board
+from calibration.boards.confusion import family
 from calibration.boards.layout import Layout, Sighting, layout_of
 from calibration.boards.pattern import dictionary_of
 from calibration.corners.detectors import detect_corners, to_gray
@@ -174,12 +175,13 @@ def _other_markers(grays: Sequence[Gray], board: Board, before: int) -> Diagnosi
     # Single chance hits are common with the small codes.
     if seen.markers < max(1, len(grays) // 2):
         return None
-    layout = layout_of(seen)
+    # Layouts are recognised by the markers from 0 on.
+    layout = layout_of(seen) if board.first == 0 else None
     words = f"{seen.markers} markers of {seen.dictionary}, numbers {seen.numbers[0]} to {seen.numbers[-1]}"
     words += ", white on black" * seen.inverted + ", mirrored" * seen.mirrored
     if layout is not None and board.kind == "charuco":
         return _from_layout(grays, board, before, seen, layout, words)
-    same = _family(board.dictionary) == _family(seen.dictionary) and not (seen.inverted or seen.mirrored)
+    same = family(board.dictionary) == family(seen.dictionary) and not (seen.inverted or seen.mirrored)
     if same and board.kind != "chessboard":
         return _told(
             grays,
@@ -207,15 +209,11 @@ def _told(grays: Sequence[Gray], board: Board, before: int, cause: str, advice: 
     )
 
 
-def _family(dictionary: str) -> str:
-    return dictionary if dictionary.startswith("A") else dictionary.split("_", maxsplit=1)[0]
-
-
 def _from_layout(  # noqa: PLR0917
     grays: Sequence[Gray], board: Board, before: int, seen: Sighting, layout: Layout, words: str
 ) -> Diagnosis:
     causes = []
-    if _family(board.dictionary) != _family(seen.dictionary):
+    if family(board.dictionary) != family(seen.dictionary):
         causes.append("another dictionary")
     rows = max(layout.rows, board.rows) if layout.columns == board.columns else layout.rows
     # OpenCV draws a bright first square on boards with an even number of rows only.
@@ -264,8 +262,8 @@ def _best_sighting(grays: Sequence[Gray]) -> Sighting:
     best = _sighting(grays[:3], FAMILIES[0], False, False, count=40)
     for inverted, mirrored in ((False, False), (True, False), (False, True), (True, True)):
         # Forty markers of each family tell which it is; comparing with a thousand is slow.
-        for family in FAMILIES:
-            seen = _sighting(grays[:3], family, inverted, mirrored, count=_FEW.get(family, 40))
+        for name in FAMILIES:
+            seen = _sighting(grays[:3], name, inverted, mirrored, count=_FEW.get(name, 40))
             if seen.markers > best.markers:
                 best = seen
         if best.markers >= 4 * len(grays[:3]):

@@ -77,8 +77,11 @@ def charuco_board(board: Board) -> cv2.aruco.CharucoBoard:
     ValueError
         If the board has more markers than its dictionary.
     """
-    dictionary = dictionary_of(board.dictionary, board.columns * board.rows // 2)
-    charuco = cv2.aruco.CharucoBoard((board.columns, board.rows), board.square, board.marker, dictionary)
+    count = board.columns * board.rows // 2
+    dictionary = dictionary_of(board.dictionary, board.first + count)
+    ids = np.arange(board.first, board.first + count, dtype=np.int32)
+    size = (board.columns, board.rows)
+    charuco = cv2.aruco.CharucoBoard(size, board.square, board.marker, dictionary, ids)
     charuco.setLegacyPattern(board.legacy)
     return charuco
 

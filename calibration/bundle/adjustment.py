@@ -76,7 +76,7 @@ def residuals(corners: Corners, unknowns: Unknowns) -> Float:
     out = np.empty_like(corners.xy)
     kernels.errors(
         corners.groups, corners.start, corners.corner, corners.xy, unknowns.lens, unknowns.model, unknowns.Rc,
-        unknowns.tc, unknowns.Rb, unknowns.tb, unknowns.board, unknowns.twist, unknowns.delay, out,
+        unknowns.tc, unknowns.Rb, unknowns.tb, unknowns.points, unknowns.twist, unknowns.delay, out,
     )  # fmt: skip
     return out
 
@@ -108,17 +108,17 @@ def noise(corners: Corners, residual: Float, views: int, *, floor: float = 0.02)
 def normal_equations(corners: Corners, unknowns: Unknowns, free: Free, sigma: Float, c2: float) -> Normal:
     """Build the normal equations of the free unknowns at an estimate, priors included."""
     views, frames, count = len(unknowns.lens), len(unknowns.Rb), len(unknowns.board)
-    with_board = free.moves_board
+    with_board = free.moves_corners
     n = PER_VIEW * views + 3 * count * with_board
     H, g = np.zeros((n, n)), np.zeros(n)
     W, V, h = np.zeros((frames, 6, n)), np.zeros((frames, 6, 6)), np.zeros((frames, 6))
     kernels.normal_equations(
         corners.groups, corners.start, corners.corner, corners.xy, unknowns.lens, unknowns.model, unknowns.Rc,
-        unknowns.tc, unknowns.Rb, unknowns.tb, unknowns.board, unknowns.twist, unknowns.delay, sigma, c2,
+        unknowns.tc, unknowns.Rb, unknowns.tb, unknowns.points, unknowns.twist, unknowns.delay, sigma, c2,
         H, g, W, V, h, with_board,
     )  # fmt: skip
     H = np.tril(H) + np.tril(H, -1).T
-    A = free.spread[:n]
+    A = free.derivative(unknowns)[:n]
     pull = free.prior @ (free.mean - free.read(unknowns))
     return Normal(
         H=A.T @ (A.T @ H).T + free.prior,
@@ -156,9 +156,12 @@ def move(unknowns: Unknowns, free: Free, dx: Float, dframes: Float) -> Unknowns:
     full = free.spread @ dx
     views = len(unknowns.lens)
     change = full[: PER_VIEW * views].reshape(views, PER_VIEW)
-    board = unknowns.board
-    if free.moves_board:
-        board = board + full[PER_VIEW * views :].reshape(-1, 3)
+    offsets, links = np.split(full[PER_VIEW * views :], [3 * len(unknowns.board)])
+    board = unknowns.board + offsets.reshape(-1, 3) if free.moves_board else unknowns.board
+    Ro, to = unknowns.Ro.copy(), unknowns.to.copy()
+    for link, step_of in enumerate(links.reshape(-1, 6), start=1):
+        Ro[link] = kernels.rotation(step_of[:3]) @ Ro[link]
+        to[link] += step_of[3:]
     turn_c = np.array([kernels.rotation(w) for w in change[:, 16:19]])
     turn_b = np.array([kernels.rotation(w) for w in dframes[:, :3]])
     return replace(
@@ -170,6 +173,8 @@ def move(unknowns: Unknowns, free: Free, dx: Float, dframes: Float) -> Unknowns:
         Rb=turn_b @ unknowns.Rb,
         tb=np.einsum("fij,fj->fi", turn_b, unknowns.tb) + dframes[:, 3:],
         board=board,
+        Ro=Ro,
+        to=to,
     )
 
 

@@ -11,34 +11,12 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.bundle.problem import Unknowns
-from calibration.corners.observations import BoardObservations
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 WIDEST_GAP = 3.0
 """Neighbours farther apart than this many usual intervals say nothing about the motion in between."""
-
-
-def instants(observations: BoardObservations) -> tuple[Float, Float]:
-    """Return when each frame was taken, and how much each view's time stamp differs from that.
-
-    Parameters
-    ----------
-    observations : BoardObservations
-
-    Returns
-    -------
-    instant : (frames,) float, s
-        Mean time stamp of the views; the number of the frame where there are no time stamps.
-    stamp : (frames, views) float, s
-    """
-    if observations.times is None:
-        return observations.frame.astype(np.float64), np.zeros(observations.xy.shape[:2])
-    known = np.isfinite(observations.times)
-    count = np.maximum(known.sum(axis=1), 1)
-    instant = np.where(known, observations.times, 0.0).sum(axis=1) / count
-    return instant, np.where(known, observations.times - instant[:, None], 0.0)
 
 
 def usual_interval(instant: Float) -> float:

@@ -154,7 +154,8 @@ def summed_up(
     *,
     rejected: NDArray[np.bool_],
     nominal: Float,
-    square: float,
+    squares: Float,
+    board_of: Int,
 ) -> HeldOut:
     """Sum up the distances between held-out corners.
 
@@ -167,10 +168,15 @@ def summed_up(
     rejected : (frames, views, corners) bool
         Corners that contradict the fit of all frames.
     nominal : (corners, 3) float, m, board
-    square : float, m
+    squares : (boards,) float, m
+    board_of : (corners,) int
+        Only distances within a board are known beforehand.
     """
     one, other = np.triu_indices(len(nominal), 1)
+    within = board_of[one] == board_of[other]
+    one, other = one[within], other[within]
     true = np.linalg.norm(nominal[one] - nominal[other], axis=1)
+    square = squares[board_of[one]]
     neighbours = np.abs(true - square) < 1e-3 * square
     off, off_nominal, scatter = [], [], []
     outside = 0

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from calibration.bundle.board_shape import OFFSET_SIGMA, board_basis, board_prior
 from calibration.bundle.kernels import PER_VIEW
+from calibration.bundle.links import Link, corner_derivative, link_values
 from calibration.bundle.problem import MODELS, Unknowns, odd_columns
 
 Float = NDArray[np.float64]
@@ -51,13 +53,6 @@ ASPECT_SIGMA = 0.01
 """Standard deviation of fx / fy around one."""
 
 
-OFFSET_SIGMA = 3e-5
-"""Standard deviation, m, of a printed corner's place in the plane of its board."""
-
-OUT_OF_PLANE = 10.0
-"""How many times farther a corner may stand out of the plane: paper bends, ink does not wander."""
-
-
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Free:
     """The free unknowns x: what they do to the full list of unknowns, and their Gaussian prior.
@@ -66,14 +61,19 @@ class Free:
     ----------
     names : tuple of str
     spread : (full, free) sparse
-        d(full)/dx; full is 23 numbers per view and 3 per corner.
+        d(full)/dx; full is 23 numbers per view, 3 per corner and 6 per board that is fixed to the first.
     prior : (free, free) float
         Inverse covariance.
     mean : (free,) float
     source : (free,) int
         Where in the full list the value of a free unknown is read; -1 for a pose, whose value is 0.
     moves_board : bool
+        Whether the boards' shape is free.
+    links : int
+        Boards whose place on the first is free.
     nominal : (corners, 3) float, m, board
+    offsets : (corners * 3, shape) float
+        What the shape's unknowns do to the corners.
     """
 
     names: tuple[str, ...]
@@ -82,8 +82,23 @@ class Free:
     mean: Float
     source: NDArray[np.int64]
     moves_board: bool
+    links: int
     nominal: Float
     offsets: Float
+
+    @property
+    def moves_corners(self) -> bool:
+        """Whether corners move in the coordinates of the object."""
+        return self.moves_board or self.links > 0
+
+    def derivative(self, unknowns: Unknowns) -> sparse.csr_matrix:
+        """d(views, corners in the object)/dx, (23 views + 3 corners, free), at an estimate."""
+        if not (len(unknowns.Ro) and self.moves_corners):
+            return self.spread
+        views = PER_VIEW * len(unknowns.lens)
+        steps = self.spread[views:]
+        on_corners = corner_derivative(unknowns)[:, : steps.shape[0]] @ steps
+        return sparse.vstack([self.spread[:views], on_corners], format="csr")
 
     def read(self, unknowns: Unknowns) -> Float:
         """Values of the free unknowns, (free,)."""
@@ -92,6 +107,9 @@ class Free:
         full[:, :16] = unknowns.lens
         full[:, 22] = unknowns.late
         values = np.append(full.ravel(), 0.0)[self.source]
+        if self.links:
+            first = len(values) - self.offsets.shape[1] - 6 * self.links
+            values[first : first + 6 * self.links] = link_values(unknowns).ravel()
         if self.moves_board:
             count = self.offsets.shape[1]
             shift = (unknowns.board - self.nominal).ravel()
@@ -119,6 +137,10 @@ class Choice:
         How far the board may differ from its nominal shape.
     offset_sigma : float, m
         Standard deviation of a corner's offset in the plane of the board.
+    boards : tuple of int
+        Corners of each of several boards; empty for one.
+    link : Link or None
+        How they are fixed to each other; None where each moves on its own.
     time : bool
         Whether each view but the first has a time offset.
     late_sigma : float, s
@@ -131,6 +153,8 @@ class Choice:
     place: bool = True
     shape: str = "rigid"
     offset_sigma: float = OFFSET_SIGMA
+    boards: tuple[int, ...] = ()
+    link: Link | None = None
     time: bool = False
     late_sigma: float = 0.1
 
@@ -162,8 +186,10 @@ def free_unknowns(choice: Choice, unknowns: Unknowns, sizes: NDArray[np.int64], 
         if choice.time and view > 0:
             columns.add(view, 22, f"{view}:late", source=True)
             columns.prior(f"{view}:late", 0.0, choice.late_sigma)
-    offsets = board_basis(nominal, choice.shape)
-    return columns.build(len(choice.stages), nominal, offsets, board_prior(nominal, choice))
+    links = len(choice.boards) - 1 if choice.link is not None and choice.place else 0
+    offsets = board_basis(nominal, choice.shape, choice.boards)
+    board = board_prior(nominal, choice.shape, choice.offset_sigma, choice.boards)
+    return columns.build(len(choice.stages), nominal, offsets, board, links=links, link=choice.link)
 
 
 def _add_lens(
@@ -217,10 +243,18 @@ class _Columns:
     def prior(self, name: str, mean: float, sigma: float) -> None:
         self.known.append((name, mean, sigma))
 
-    def build(self, views: int, nominal: Float, offsets: Float, board: Float) -> Free:
+    def build(
+        self, views: int, nominal: Float, offsets: Float, board: Float, *, links: int, link: Link | None
+    ) -> Free:
+        for i in range(1, links + 1):
+            for name in POSE_NAMES:
+                self.index[f"board{i}:{name}"] = len(self.index)
+                self.source.append(-1)
+            if link is not None:
+                self.known += [(f"board{i}:{name}", mean, sigma) for name, mean, sigma in link.prior()]
         lens, shape = len(self.index), offsets.shape[1]
         rows, columns = np.array(self.entries, dtype=np.int64).reshape(-1, 2).T
-        spread = sparse.csr_matrix((self.signs, (rows, columns)), shape=(PER_VIEW * views, lens))
+        spread = sparse.csr_matrix((self.signs, (rows, columns)), shape=(PER_VIEW * views, lens - 6 * links))
         prior, mean = np.zeros((lens + shape, lens + shape)), np.zeros(lens + shape)
         for name, value, sigma in self.known:
             i = self.index[name]
@@ -231,49 +265,18 @@ class _Columns:
             prior[np.ix_([i, j], [i, j])] += np.array([[1, -1], [-1, 1]]) / sigma**2
         prior[lens:, lens:] = board
         names = (*self.index, *(f"board:{i}" for i in range(shape)))
+        on_links = sparse.hstack(
+            [sparse.csr_matrix((len(offsets), 6 * links)), sparse.csr_matrix(offsets)], format="csr"
+        )
+        on_links = sparse.vstack([on_links, sparse.eye(6 * links, 6 * links + shape)], format="csr")
         return Free(
             names=names,
-            spread=sparse.block_diag([spread, sparse.csr_matrix(offsets)], format="csr"),
+            spread=sparse.block_diag([spread, on_links], format="csr"),
             prior=prior,
             mean=mean,
             source=np.array([*self.source, *([-1] * shape)], dtype=np.int64),
             moves_board=shape > 0,
+            links=links,
             nominal=nominal,
             offsets=offsets,
         )
-
-
-def board_basis(nominal: Float, shape: str) -> Float:
-    """Return the offsets a board may have, (3 corners, m): none, two bends, or every corner's own."""
-    count = nominal.size
-    if shape == "rigid":
-        return np.zeros((count, 0))
-    if shape == "free":
-        return np.eye(count)
-    middle = (nominal.max(axis=0) + nominal.min(axis=0)) / 2
-    half = np.maximum((nominal.max(axis=0) - nominal.min(axis=0)) / 2, 1e-9)
-    x, y, _ = ((nominal - middle) / half).T
-    bends = np.zeros((len(nominal), 3, 2))
-    bends[:, 2, 0], bends[:, 2, 1] = 1 - x * x, 1 - y * y
-    return bends.reshape(count, 2)
-
-
-def board_prior(nominal: Float, choice: Choice) -> Float:
-    """Return the inverse covariance of the board's offsets.
-
-    Offsets that only move, turn or scale the board as a whole say nothing about its shape; they are held at
-    zero, so the nominal board keeps giving the world its place and scale.
-    """
-    if choice.shape == "rigid":
-        return np.zeros((0, 0))
-    if choice.shape == "warp":
-        return np.eye(2) / (OUT_OF_PLANE * choice.offset_sigma) ** 2
-    X = nominal - nominal.mean(axis=0)
-    moves = np.zeros((7, len(X), 3))
-    for i in range(3):
-        moves[i, :, i] = 1.0
-        moves[3 + i] = np.cross(np.eye(3)[i], X)
-    moves[6] = X
-    basis = np.linalg.svd(moves.reshape(7, -1), full_matrices=False)[2]
-    apart = np.tile([1.0, 1.0, 1 / OUT_OF_PLANE**2], len(X))
-    return (np.diag(apart) + 1e6 * basis.T @ basis) / choice.offset_sigma**2

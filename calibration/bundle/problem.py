@@ -66,6 +66,8 @@ class Corners:
 class Unknowns:
     """One estimate of everything: lenses, cameras, board poses, the board itself.
 
+    Several boards that are fixed to each other are one object, with the coordinates of the first board.
+
     Attributes
     ----------
     lens : (views, 16) float
@@ -75,8 +77,12 @@ class Unknowns:
     Rc, tc : (views, 3, 3), (views, 3) float
         cam_from_world.
     Rb, tb : (frames, 3, 3), (frames, 3) float
-        world_from_board.
+        world_from_board, or world_from_object.
     board : (corners, 3) float, m, board
+        Each corner in the coordinates of its own board.
+    board_of : (corners,) int
+    Ro, to : (boards, 3, 3), (boards, 3) float
+        object_from_board; empty where boards are not fixed to each other.
     twist : (frames, 6) float
         How the board moves in the world: rad/s and m/s.
     late : (views,) float, s
@@ -92,9 +98,19 @@ class Unknowns:
     Rb: Float
     tb: Float
     board: Float
+    board_of: Int
+    Ro: Float
+    to: Float
     twist: Float
     late: Float
     stamp: Float
+
+    @property
+    def points(self) -> Float:
+        """Corners in the coordinates that poses move, (corners, 3) m, object."""
+        if not len(self.Ro):
+            return self.board
+        return np.einsum("kij,kj->ki", self.Ro[self.board_of], self.board) + self.to[self.board_of]
 
     @property
     def delay(self) -> Float:
@@ -120,6 +136,8 @@ class Unknowns:
             Rc=other.Rc,
             tc=other.tc,
             board=other.board,
+            Ro=other.Ro,
+            to=other.to,
             late=other.late,
         )
 
@@ -173,13 +191,24 @@ def row_lens(row: Float, model: int, size: tuple[int, int], coefficients: int) -
 
 
 def start_unknowns(
-    lens: Float, model: Int, *, Rc: Float, tc: Float, Rb: Float, tb: Float, board: Float
+    lens: Float,
+    model: Int,
+    *,
+    Rc: Float,
+    tc: Float,
+    Rb: Float,
+    tb: Float,
+    board: Float,
+    board_of: Int | None = None,
+    links: tuple[Float, Float] | None = None,
 ) -> Unknowns:
     """Put first estimates together; the board stands still and the views are synchronous.
 
     The world is moved to the middle of the boards: turns about a far origin, with long lenses, would be hard
-    to tell from shifts. `to_rig` gives it back to the first camera.
+    to tell from shifts. `to_rig` gives it back to the first camera. `links` are the rotations and
+    translations object_from_board of boards that are fixed to each other.
     """
+    Ro, to = links if links is not None else (np.zeros((0, 3, 3)), np.zeros((0, 3)))
     frames, views = len(Rb), len(lens)
     middle = np.mean(Rb @ board.mean(axis=0) + tb, axis=0)
     tc, tb = tc + Rc @ middle, tb - middle
@@ -191,6 +220,9 @@ def start_unknowns(
         Rb=np.array(Rb, dtype=np.float64),
         tb=np.array(tb, dtype=np.float64),
         board=np.array(board, dtype=np.float64),
+        board_of=np.zeros(len(board), dtype=np.int64) if board_of is None else board_of,
+        Ro=np.array(Ro, dtype=np.float64),
+        to=np.array(to, dtype=np.float64),
         twist=np.zeros((frames, 6)),
         late=np.zeros(views),
         stamp=np.zeros((frames, views)),

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from calibration.bundle.adjustment import Solution, noise, refine, residuals
 from calibration.bundle.board_motion import usual_interval, with_motion
-from calibration.bundle.parameters import FAMILY, Choice, board_basis, free_unknowns
+from calibration.bundle.board_shape import board_basis
+from calibration.bundle.parameters import FAMILY, Choice, free_unknowns
 from calibration.bundle.problem import MODELS, Corners, Unknowns, flipped_row
 from calibration.lenses.conversion import to_family
 
@@ -110,7 +111,7 @@ def prepared(unknowns: Unknowns, choice: Choice, sizes: Int, nominal: Float) -> 
             lens[view] = to_family(lens[view], size, int(model[view]), FAMILY[stage])
             model[view] = FAMILY[stage]
     offset = (unknowns.board - nominal).ravel()
-    basis = board_basis(nominal, choice.shape)
+    basis = board_basis(nominal, choice.shape, choice.boards)
     if basis.shape[1] < len(offset):
         offset = basis @ np.linalg.lstsq(basis, offset, rcond=None)[0]
     return replace(unknowns, lens=lens, model=model, board=nominal + offset.reshape(-1, 3))

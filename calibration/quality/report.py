@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from calibration.bundle.covariance import PointError, Uncertainty, point_error
 from calibration.bundle.held_out import HeldOut
 from calibration.bundle.parameters import free_unknowns
-from calibration.bundle.problem import Unknowns
-from calibration.corners.observations import BoardObservations
+from calibration.bundle.problem import Corners, Unknowns
+from calibration.corners.sightings import Sightings
+from calibration.quality.board_places import BoardPlace, board_places
 from calibration.quality.verdicts import verdicts
 from calibration.rig import Rig
 from calibration.start.view_graph import ViewGraph
@@ -45,10 +46,12 @@ class Observed:
     rejected: NDArray[np.bool_]
 
 
-def working_volume(unknowns: Unknowns) -> Float:
+def working_volume(unknowns: Unknowns, corners: Corners) -> Float:
     """Return points where the board was, evenly picked, (points, 3) m, in the first camera's coordinates."""
-    xyz = np.einsum("fij,kj->fki", unknowns.Rb, unknowns.board) + unknowns.tb[:, None]
-    xyz = xyz.reshape(-1, 3)
+    xyz = np.einsum("fij,kj->fki", unknowns.Rb, unknowns.points) + unknowns.tb[:, None]
+    shown = np.zeros((len(unknowns.Rb), unknowns.board_of.max() + 1), dtype=bool)
+    shown[corners.frame, unknowns.board_of[corners.corner]] = True  # a row may be of one of several boards
+    xyz = xyz[shown[:, unknowns.board_of]]
     picks = np.linspace(0, len(xyz) - 1, min(MOST_POINTS, len(xyz))).round().astype(int)
     return xyz[picks] @ unknowns.Rc[0].T + unknowns.tc[0]
 
@@ -82,9 +85,11 @@ class CalibrationReport:
     iterations : int
     converged : bool
     board : (corners, 3) float, m, board
-        The board as estimated.
+        The board as estimated; of several, one after the other, each with its origin in its middle.
     nominal : (corners, 3) float, m, board
         The board as ordered.
+    boards : tuple of BoardPlace
+        Where boards that are fixed to the first one are.
     uncertainty : Uncertainty
     held_out : HeldOut or None
         Errors in metres on board views left out of the fit; None where that was not asked for.
@@ -117,6 +122,7 @@ class CalibrationReport:
     converged: bool
     board: Float
     nominal: Float
+    boards: tuple[BoardPlace, ...]
     uncertainty: Uncertainty
     held_out: HeldOut | None
     volume: PointError
@@ -126,7 +132,7 @@ class CalibrationReport:
     @classmethod
     def from_fit(
         cls,
-        observations: BoardObservations,
+        sightings: Sightings,
         fit: "Fit",
         *,
         graph: ViewGraph,
@@ -137,9 +143,8 @@ class CalibrationReport:
         view, length, rejected = fit.corners.view, np.hypot(*fit.residual.T), fit.rejected
         parts = [length[(view == v) & ~rejected] for v in range(len(rig))]
         choice, unknowns = fit.selection.choice, fit.solution.unknowns
-        whole = observations.uncropped()
-        free = free_unknowns(choice, unknowns, whole.sizes, observations.board.corners)
-        xyz = working_volume(unknowns)
+        free = free_unknowns(choice, unknowns, sightings.sizes, sightings.nominal)
+        xyz = working_volume(unknowns, fit.corners)
         seen = np.stack(
             [c.intrinsics.covers(rig.project(xyz)[:, v]) for v, c in enumerate(rig.cameras)], axis=1
         )
@@ -148,7 +153,7 @@ class CalibrationReport:
             graph=graph,
             rig=rig,
             frames_used=len(fit.frames),
-            frames_total=len(observations.xy),
+            frames_total=len(sightings.xy),
             lenses=choice.stages,
             board_shape=choice.shape,
             corners=np.array([(view == v).sum() for v in range(len(rig))]),
@@ -164,13 +169,14 @@ class CalibrationReport:
             iterations=fit.solution.iterations,
             converged=fit.solution.converged,
             board=unknowns.board,
-            nominal=observations.board.corners,
+            nominal=sightings.nominal,
+            boards=board_places(sightings.boards, unknowns, fit.uncertainty),
             uncertainty=fit.uncertainty,
             held_out=held_out,
             volume=point_error(xyz, seen, unknowns, free, fit.uncertainty.covariance),
             observed=Observed(
                 view=view,
-                xy=fit.corners.xy - observations.offsets[view],
+                xy=fit.corners.xy - sightings.offsets[view],
                 residual=fit.residual,
                 rejected=rejected,
             ),
@@ -201,7 +207,7 @@ class CalibrationReport:
                 f"{name}: {self.lenses[view]}, {self.corners[view]} corners, {self.rejected[view]} rejected, "
                 f"{self.rms_per_view[view]:.3f} px rms"
             )
-        return "\n".join([*lines, *self.verdicts])
+        return "\n".join([*lines, *map(str, self.boards), *self.verdicts])
 
     def write_html(self, path: str | Path) -> None:
         """Write the report as one self-contained page.

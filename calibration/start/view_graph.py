@@ -10,6 +10,7 @@ from scipy.sparse import csgraph
 
 from calibration.boards.poses import LEAST_CORNERS
 from calibration.corners.observations import BoardObservations
+from calibration.corners.sightings import Sightings
 from calibration.errors import CalibrationError
 
 
@@ -50,24 +51,27 @@ class ViewGraph:
         return "\n".join([" " * width + head + f"{'corners':>{width + 2}}", *rows])
 
 
-def view_graph(observations: BoardObservations) -> ViewGraph:
+def view_graph(observations: BoardObservations | Sightings) -> ViewGraph:
     """Count the frames that views share.
 
     Parameters
     ----------
-    observations : BoardObservations
+    observations : BoardObservations or Sightings
+        Of several boards in one row it takes one that a view sees well.
 
     Returns
     -------
     graph : ViewGraph
     """
-    usable = observations.seen.sum(axis=2) >= LEAST_CORNERS
+    seen = np.isfinite(observations.xy[..., 0])
+    of = observations.board_of if isinstance(observations, Sightings) else np.zeros(seen.shape[2])
+    usable = np.any([seen[..., of == i].sum(axis=2) >= LEAST_CORNERS for i in np.unique(of)], axis=0)
     pairs = usable.T.astype(np.int64) @ usable.astype(np.int64)
     count, label = csgraph.connected_components(sparse.csr_matrix(pairs), directed=False)
     return ViewGraph(
         names=observations.names,
         pairs=pairs,
-        corners=observations.seen.sum(axis=(0, 2)),
+        corners=seen.sum(axis=(0, 2)),
         groups=tuple(tuple(np.flatnonzero(label == group).tolist()) for group in range(count)),
     )
 

@@ -12,6 +12,7 @@ from calibration.bundle.parameters import Choice, free_unknowns
 from calibration.bundle.problem import Corners
 from calibration.bundle.staging import LOSS, settle, staged
 from calibration.calibrator import first_unknowns
+from calibration.corners.sightings import Sightings
 from tests.test_calibration.board_scene import aligned_error, board, mouse_corners, observe, true_rig
 
 inside = np.random.default_rng(9).uniform([-0.6, -0.6, 0.5], [0.6, 0.6, 1.3], (60, 3))
@@ -27,7 +28,7 @@ def test_reported_deviations_match_the_scatter_over_seeds():
     clean = observe(truth, frames=80, noise=0.0)
     choice = Choice(stages=("pinhole8",) * 4, lens_of=tuple(range(4)), shape="free")
     sizes, nominal = clean.sizes, board.corners
-    start, frames = first_unknowns(clean, {})
+    start, frames = first_unknowns(Sightings.from_observations([clean]), {})
     start = staged(Corners.from_array(clean.xy[frames]), start, choice, sizes, nominal).unknowns
     world = inside @ truth.cameras[0].R.T + truth.cameras[0].t
     places, focals, expected, deviations = [], [], [], []
