@@ -2,8 +2,8 @@
 
 `band[k, d]` is block (k + d, k) of a symmetric matrix, d = 0..3; blocks reaching beyond the last row are
 ignored. The factor overwrites it: `band[k, 0]` becomes the inverse of the diagonal block's Cholesky factor,
-`band[k, d]` the block of the factor. Every step is a product of small matrices, so the time goes into BLAS
-and grows linearly with rows.
+`band[k, d]` the block of the factor, zero beyond the last row. Every step is a product of small matrices, so
+the time goes into BLAS and grows linearly with rows.
 
 Source: Takahashi, Fagan & Chen 1973, "Formation of a sparse bus impedance matrix", for the inverse.
 """
@@ -41,8 +41,8 @@ def invert_cholesky(a, w):
     w[:] = 0.0
     for begin in range(0, n, TILE):
         end = min(begin + TILE, n)
-        tile, inverse = a[begin:end, begin:end].copy(), np.zeros((end - begin, end - begin))
-        log_det += invert_tile(tile, inverse)
+        inverse = np.zeros((end - begin, end - begin))
+        log_det += invert_tile(a[begin:end, begin:end].copy(), inverse)
         if np.isnan(log_det):
             return log_det
         w[begin:end, begin:end] = inverse
@@ -58,26 +58,28 @@ def invert_cholesky(a, w):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def invert_tile(a, w):
-    """Do as `invert_cholesky` by plain loops, for a tile; `w` is zero at first."""
+    """Do as `invert_cholesky` by plain loops along rows, for a tile; `w` is zero at first."""
     n = len(a)
     log_det = 0.0
+    for i in range(n):
+        for j in range(i):
+            a[j, i] = a[i, j]
     for j in range(n):
         pivot = a[j, j]
         if not pivot > 0.0:
             return np.nan
         log_det += np.log(pivot)
-        scale = 1.0 / np.sqrt(pivot)
-        for i in range(j):
-            w[j, i] *= scale
-        w[j, j] = scale
-        for i in range(j, n):
-            a[i, j] *= scale
+        w[j, j] = 1.0
         for i in range(j + 1, n):
-            s = a[i, j]
-            for m in range(j + 1, i + 1):
-                a[i, m] -= s * a[m, j]
+            s = a[i, j] / pivot
+            for m in range(j + 1, n):
+                a[i, m] -= s * a[j, m]
             for m in range(j + 1):
                 w[i, m] -= s * w[j, m]
+    for j in range(n):
+        scale = 1.0 / np.sqrt(a[j, j])
+        for m in range(j + 1):
+            w[j, m] *= scale
     return log_det
 
 
@@ -96,20 +98,23 @@ def factor(band):
     """
     rows, _, n, _ = band.shape
     log_det = 0.0
-    w = np.empty((n, n))
+    w, turned = np.empty((n, n)), np.empty((n, n))
+    below, product = np.empty((REACH * n, n)), np.empty((REACH * n, n))
     for k in range(rows):
         log_det += invert_cholesky(band[k, 0], w)
         if np.isnan(log_det):
             return log_det
         band[k, 0] = w
         reach = min(REACH, rows - 1 - k)
-        if reach == 0:
-            continue
-        below = np.dot(band[k, 1 : reach + 1].copy().reshape(reach * n, n), w.T)
-        band[k, 1 : reach + 1] = below.reshape(reach, n, n)
+        band[k, reach + 1 :] = 0.0
+        turned[:] = w.T  # multiplying by a transposed matrix takes longer than transposing it first
+        np.dot(band[k, 1:].reshape(REACH * n, n), turned, below)
+        band[k, 1:] = below.reshape(REACH, n, n)
         for e in range(1, reach + 1):  # block (k + d, k + e) for every d from e on
-            product = np.dot(below[(e - 1) * n :], below[(e - 1) * n : e * n].T)
-            band[k + e, : reach + 1 - e] -= product.reshape(reach + 1 - e, n, n)
+            turned[:] = below[(e - 1) * n : e * n].T
+            rest = (reach + 1 - e) * n
+            np.dot(below[(e - 1) * n : reach * n], turned, product[:rest])
+            band[k + e, : reach + 1 - e] -= product[:rest].reshape(reach + 1 - e, n, n)
     return log_det
 
 
@@ -145,28 +150,24 @@ def invert(factored):
         From `factor`; `factored[k, d]` receives block (k + d, k) of the inverse.
     """
     rows, _, n, _ = factored.shape
-    g = np.empty((REACH, n, n))
-    product = np.empty((n, n))
+    w, here, product = np.empty((n, n)), np.empty((n, n)), np.empty((n, n))
+    g, down = np.empty((REACH * n, n)), np.empty((REACH * n, n))
+    after = np.zeros((REACH, n, REACH, n))  # the inverse in the three rows and columns that follow
     for k in range(rows - 1, -1, -1):
-        reach = min(REACH, rows - 1 - k)
-        w = factored[k, 0].copy()
-        for d in range(1, reach + 1):
-            np.dot(factored[k, d], w, g[d - 1])
-        for e in range(1, reach + 1):
-            factored[k, e] = 0.0
-            for d in range(1, reach + 1):
-                if e >= d:
-                    np.dot(factored[k + d, e - d], g[d - 1], product)
-                else:
-                    np.dot(factored[k + e, d - e].T, g[d - 1], product)
-                factored[k, e] -= product
-        np.dot(w.T, w, product)
-        factored[k, 0] = product
-        for d in range(1, reach + 1):
-            np.dot(g[d - 1].T, factored[k, d], product)
-            factored[k, 0] -= product
+        w[:] = factored[k, 0]
+        np.dot(factored[k, 1:].reshape(REACH * n, n), w, g)
+        for d in range(REACH):  # one by one: BLAS has faster ways with products of this size
+            np.dot(after[d].reshape(n, REACH * n), g, down[d * n : (d + 1) * n])
+        np.dot(w.T, w, here)
+        np.dot(g.T, down, product)
         for i in range(n):  # rounding makes the block slightly asymmetric, and asymmetry would grow
-            for j in range(i):
-                factored[k, 0, i, j] = factored[k, 0, j, i] = 0.5 * (
-                    factored[k, 0, i, j] + factored[k, 0, j, i]
-                )
+            for j in range(i + 1):
+                here[i, j] = here[j, i] = here[i, j] + 0.5 * (product[i, j] + product[j, i])
+        factored[k, 0] = here
+        factored[k, 1:] = -down.reshape(REACH, n, n)
+        for d in range(REACH - 1, 0, -1):
+            after[d, :, 1:] = after[d - 1, :, :-1]
+        after[0, :, 0] = here
+        for d in range(1, REACH):
+            after[d, :, 0] = factored[k, d]
+            after[0, :, d] = factored[k, d].T
