@@ -43,10 +43,11 @@ def test_bone_jacobian_is_that_of_finite_differences():
 @pytest.mark.parametrize("nu", [4.0, 30.0])
 def test_the_robust_weight_is_the_slope_of_the_cost(nu):
     q = np.geomspace(1e-3, 1e3, 60)
-    weight, cost = np.array([robust(value, nu, 1e-6) for value in q]).T
-    slope = np.array([(robust(v * 1.0001, nu, 1e-6)[1] - robust(v / 1.0001, nu, 1e-6)[1]) for v in q])
-    slope /= q * (1.0001 - 1 / 1.0001)
+    weight, likelihood, correct = np.array([robust(value, nu, 1e-6) for value in q]).T
+    cost = [-np.log([robust(v * f, nu, 1e-6)[1] for v in q]) for f in (1.0001, 1 / 1.0001)]
+    slope = (cost[0] - cost[1]) / (q * (1.0001 - 1 / 1.0001))
     assert np.allclose(weight / 2, slope, rtol=1e-3, atol=1e-9)
-    assert (np.diff(cost) >= 0).all()
+    assert np.allclose(correct, (1 + q / nu) ** (-nu / 2 - 1), rtol=1e-9)
+    assert (np.diff(likelihood) <= 0).all()
     assert weight[-1] < 1e-3
     assert weight[0] == pytest.approx(1 + 2 / nu, rel=1e-2)

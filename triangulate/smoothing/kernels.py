@@ -12,7 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from triangulate.smoothing.residuals import bone, project, robust
+from triangulate.smoothing.residuals import bone
+from triangulate.smoothing.view_terms import add_views
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -108,87 +109,6 @@ def assemble(control, start, views, observed, priors, band, right, curved):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_views(control, views, observed, band, right, curved):
-    """Add the reprojection terms; return their cost."""
-    frames, keypoints, view_count, _ = observed.xy.shape
-    groups = observed.first.shape[1]
-    cost = 0.0
-    h, g = np.empty(6), np.empty(3)
-    for frame in range(frames):
-        for group in range(groups):
-            i, w = observed.first[frame, group], observed.weights[frame, group]
-            begin, end = (0, view_count) if groups == 1 else (group, group + 1)
-            for j in range(keypoints):
-                point = (w[0] * control[i, j] + w[1] * control[i + 1, j] + w[2] * control[i + 2, j]) + w[
-                    3
-                ] * control[i + 3, j]
-                seen, added = see_point(point, frame, j, begin, end, views, observed, h, g)
-                cost += added
-                if seen:
-                    spread(i, w, 3 * j, h, g, band, right, curved)
-    return cost
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def see_point(point, frame, j, begin, end, views, observed, h, g):
-    """Sum information h (xx xy xz yy yz zz) and force g of the views on one point."""
-    h[:] = 0.0
-    g[:] = 0.0
-    cost, seen = 0.0, False
-    for view in range(begin, end):
-        s_xx, s_xy, s_yy = observed.information[frame, j, view]
-        if s_xx == 0.0:
-            continue
-        u, v, u_x, u_y, u_z, v_x, v_y, v_z, depth = project(
-            point[0], point[1], point[2],
-            views.R[view], views.t[view], views.K[view], views.k[view], views.model[view],
-        )  # fmt: skip
-        if not depth > 0.0:
-            continue
-        r, s = observed.xy[frame, j, view, 0] - u, observed.xy[frame, j, view, 1] - v
-        q = s_xx * r * r + 2.0 * s_xy * r * s + s_yy * s * s
-        kappa = observed.kappa[view] / np.sqrt(s_xx * s_yy - s_xy * s_xy)
-        weight, added = robust(q, observed.nu, kappa)
-        cost += added
-        seen = True
-        a, b, c = weight * s_xx, weight * s_xy, weight * s_yy
-        e_x, e_y, e_z = a * u_x + b * v_x, a * u_y + b * v_y, a * u_z + b * v_z
-        f_x, f_y, f_z = b * u_x + c * v_x, b * u_y + c * v_y, b * u_z + c * v_z
-        h[0] += u_x * e_x + v_x * f_x
-        h[1] += u_x * e_y + v_x * f_y
-        h[2] += u_x * e_z + v_x * f_z
-        h[3] += u_y * e_y + v_y * f_y
-        h[4] += u_y * e_z + v_y * f_z
-        h[5] += u_z * e_z + v_z * f_z
-        g[0] += e_x * r + f_x * s
-        g[1] += e_y * r + f_y * s
-        g[2] += e_z * r + f_z * s
-    return seen, cost
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def spread(i, w, o, h, g, band, right, curved):
-    """Add information and force at one time to the four control points that carry it."""
-    for m in range(4):
-        if w[m] == 0.0:
-            continue
-        for a in range(3):
-            right[i + m, o + a] += w[m] * g[a]
-        for n in range(m + 1 if curved else 0):
-            s = w[m] * w[n]
-            block = band[i + n, m - n]
-            block[o, o] += s * h[0]
-            block[o, o + 1] += s * h[1]
-            block[o, o + 2] += s * h[2]
-            block[o + 1, o] += s * h[1]
-            block[o + 1, o + 1] += s * h[3]
-            block[o + 1, o + 2] += s * h[4]
-            block[o + 2, o] += s * h[2]
-            block[o + 2, o + 1] += s * h[4]
-            block[o + 2, o + 2] += s * h[5]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def add_roughness(control, start, priors, band, right, curved):
     """Add the roughness of every knot interval and the anchors; return their cost."""
     knots, keypoints, _ = control.shape
@@ -278,43 +198,3 @@ def covariance_at(inverse, first, weights, out):
                     for a in range(3):
                         for b in range(3):
                             out[frame, j, a, b] += s * (block[o + a, o + b] + block[o + b, o + a])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def examine(points, views, observed, inlier, error):
-    """Compare points with what the views saw.
-
-    Parameters
-    ----------
-    points : (frames, groups, keypoints, 3) float, m, world
-    views : Views
-    observed : Observed
-    inlier : (frames, keypoints, views) bool
-        Receives whether the observation is more likely a detection than a mistake.
-    error : (frames, keypoints) float, px
-        Receives the root mean square reprojection error over the inliers, NaN where there are none.
-    """
-    frames, keypoints, view_count, _ = observed.xy.shape
-    groups = points.shape[1]
-    for frame in range(frames):
-        for j in range(keypoints):
-            total, count = 0.0, 0
-            for view in range(view_count):
-                inlier[frame, j, view] = False
-                s_xx, s_xy, s_yy = observed.information[frame, j, view]
-                p = points[frame, 0 if groups == 1 else view, j]
-                if s_xx == 0.0 or np.isnan(p[0]):
-                    continue
-                u, v, _, _, _, _, _, _, depth = project(
-                    p[0], p[1], p[2],
-                    views.R[view], views.t[view], views.K[view], views.k[view], views.model[view],
-                )  # fmt: skip
-                r, s = observed.xy[frame, j, view, 0] - u, observed.xy[frame, j, view, 1] - v
-                q = s_xx * r * r + 2.0 * s_xy * r * s + s_yy * s * s
-                kappa = observed.kappa[view] / np.sqrt(s_xx * s_yy - s_xy * s_xy)
-                likely = 1.0 / (1.0 + q / observed.nu) ** int(0.5 * observed.nu + 1.0)
-                if depth > 0.0 and likely > kappa:
-                    inlier[frame, j, view] = True
-                    total += r * r + s * s
-                    count += 1
-            error[frame, j] = np.sqrt(total / count) if count else np.nan

@@ -1,10 +1,11 @@
 # ruff: noqa: PLR0917  (compiled kernels take plain arrays)
 """The residuals of the smoother, each with its Jacobian, compiled one at a time; importing this loads numba.
 
-Scalars in, scalars out, so that the solver's loops keep them in registers. The noise model of a detection
-is a bivariate Student t plus a uniform density of mistakes (Lange, Little & Taylor 1989, "Robust
-statistical modeling using the t distribution", for the weights): its weight falls off to zero for a gross
-outlier, and to (nu + 2) / (nu + q) before that, with q the squared Mahalanobis length of the residual.
+Scalars in, scalars out, so that the solver's loops keep them in registers and use vector instructions. The
+noise model of a detection is a bivariate Student t plus a uniform density of mistakes (Lange, Little & Taylor
+1989, "Robust statistical modeling using the t distribution", for the weights): its weight falls off to zero
+for a gross outlier, and to (nu + 2) / (nu + q) before that, with q the squared Mahalanobis length of the
+residual.
 """
 
 import numpy as np
@@ -33,29 +34,56 @@ def project(x, y, z, R, t, K, k, model):
     depth : float, m, cam
         Where it is not positive the other values mean nothing.
     """
-    depth = R[2, 0] * x + R[2, 1] * y + R[2, 2] * z + t[2]
-    i = 1.0 / depth
-    a = (R[0, 0] * x + R[0, 1] * y + R[0, 2] * z + t[0]) * i
-    b = (R[1, 0] * x + R[1, 1] * y + R[1, 2] * z + t[1]) * i
-    p, q, p_a, p_b, q_a, q_b = distort(a, b, k, model)
-    u_a, u_b = K[0, 0] * p_a + K[0, 1] * q_a, K[0, 0] * p_b + K[0, 1] * q_b
-    v_a, v_b = K[1, 1] * q_a + K[1, 0] * p_a, K[1, 1] * q_b + K[1, 0] * p_b
-    a_x, a_y, a_z = (R[0, 0] - a * R[2, 0]) * i, (R[0, 1] - a * R[2, 1]) * i, (R[0, 2] - a * R[2, 2]) * i
-    b_x, b_y, b_z = (R[1, 0] - b * R[2, 0]) * i, (R[1, 1] - b * R[2, 1]) * i, (R[1, 2] - b * R[2, 2]) * i
+    place, scale = packed(R, t), packed_scale(K)
+    a, b, i, depth = ray(x, y, z, place)
+    return (*pixel(a, b, i, distort(a, b, k, model), place, scale), depth)
+
+
+@njit(inline="always")
+def packed(R, t):
+    """Return [R t] as plain numbers, which a compiled loop keeps in registers."""
     return (
-        K[0, 0] * p + K[0, 1] * q + K[0, 2],
-        K[1, 0] * p + K[1, 1] * q + K[1, 2],
+        R[0, 0], R[0, 1], R[0, 2], t[0], R[1, 0], R[1, 1], R[1, 2], t[1], R[2, 0], R[2, 1], R[2, 2], t[2],
+    )  # fmt: skip
+
+
+@njit(inline="always")
+def packed_scale(K):
+    """Return the two rows of K as plain numbers."""
+    return K[0, 0], K[0, 1], K[0, 2], K[1, 0], K[1, 1], K[1, 2]
+
+
+@njit(inline="always")
+def ray(x, y, z, P):
+    """Return the normalised coordinates of a point, the inverse of its depth and its depth."""
+    depth = P[8] * x + P[9] * y + P[10] * z + P[11]
+    i = 1.0 / depth
+    a = (P[0] * x + P[1] * y + P[2] * z + P[3]) * i
+    b = (P[4] * x + P[5] * y + P[6] * z + P[7]) * i
+    return a, b, i, depth
+
+
+@njit(inline="always")
+def pixel(a, b, i, distorted, P, K):
+    """Go on from the distorted coordinates and their derivatives to pixels and the derivatives of those."""
+    p, q, p_a, p_b, q_a, q_b = distorted
+    u_a, u_b = K[0] * p_a + K[1] * q_a, K[0] * p_b + K[1] * q_b
+    v_a, v_b = K[3] * p_a + K[4] * q_a, K[3] * p_b + K[4] * q_b
+    a_x, a_y, a_z = (P[0] - a * P[8]) * i, (P[1] - a * P[9]) * i, (P[2] - a * P[10]) * i
+    b_x, b_y, b_z = (P[4] - b * P[8]) * i, (P[5] - b * P[9]) * i, (P[6] - b * P[10]) * i
+    return (
+        K[0] * p + K[1] * q + K[2],
+        K[3] * p + K[4] * q + K[5],
         u_a * a_x + u_b * b_x,
         u_a * a_y + u_b * b_y,
         u_a * a_z + u_b * b_z,
         v_a * a_x + v_b * b_x,
         v_a * a_y + v_b * b_y,
         v_a * a_z + v_b * b_z,
-        depth,
     )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(inline="always")
 def robust(q, nu, kappa):
     """Weigh a detection by its squared Mahalanobis length under a t density plus a uniform one.
 
@@ -63,7 +91,7 @@ def robust(q, nu, kappa):
     ----------
     q : float
     nu : float
-        Degrees of freedom, even, so that powers need no logarithm.
+        Degrees of freedom, even and at most 60, so that powers need no logarithm.
     kappa : float
         Density of mistakes relative to the t density at its peak.
 
@@ -71,12 +99,19 @@ def robust(q, nu, kappa):
     -------
     weight : float
         Of the squared residual in a least-squares step that majorises the cost.
-    cost : float
-        Minus the logarithm of the density, up to a constant; d cost / d q = weight / 2.
+    likelihood : float
+        The density over that at q = 0; d (-log likelihood) / d q = weight / 2.
+    correct : float
+        The part of the density that is no mistake's, in the same unit; it is more likely than not a detection
+        where this exceeds kappa.
     """
-    inlier = 1.0 / (1.0 + q / nu) ** int(0.5 * nu + 1.0)
-    weight = inlier / (inlier + kappa) * (nu + 2.0) / (nu + q)
-    return weight, -np.log((inlier + kappa) / (1.0 + kappa))
+    exponent, square, correct = int(0.5 * nu + 1.0), nu / (nu + q), 1.0
+    for _ in range(5):  # of fixed length, so that loops over detections use vector instructions
+        correct *= square if exponent & 1 else 1.0
+        square *= square
+        exponent >>= 1
+    weight = correct / (correct + kappa) * (nu + 2.0) / (nu + q)
+    return weight, (correct + kappa) / (1.0 + kappa), correct
 
 
 @njit(cache=True, error_model="numpy")

@@ -14,13 +14,14 @@ from models2d.detections import Tracks2D
 from triangulate.points.reconstruction import matched
 from triangulate.smoothing.bone_lengths import components
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
-from triangulate.smoothing.kernels import Observed, Priors, Views, examine
+from triangulate.smoothing.kernels import Observed, Priors, Views
 from triangulate.smoothing.series import robust_fit
 from triangulate.smoothing.solution import Solution
 from triangulate.smoothing.solve_report import SolveReport
-from triangulate.smoothing.solver import Solved, posterior, sample, solve
+from triangulate.smoothing.solver import Solved, posterior, solve
 from triangulate.smoothing.splines import basis, control_points, penalty
 from triangulate.smoothing.strength import Options, Strength, choose_strength
+from triangulate.smoothing.view_terms import examine
 from triangulate.smoothing.windows import Window, windows
 from triangulate.time_offsets import synchronised
 from triangulate.trajectories import Trajectories3D
@@ -197,11 +198,10 @@ def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
     solved = solve(start, problem.views, observed, priors)
     xyz, covariance = posterior(solved, index, weights)
     inliers, error = np.zeros(pixels.xy.shape[:-1], dtype=np.bool_), np.empty(xyz.shape[:-1])
-    where = np.stack(
-        [sample(solved.control, seen_index[:, g], seen_weights[:, g]) for g in range(at.shape[1])], axis=1
-    )
-    examine(where, problem.views, observed, inliers, error)
-    covariance = covariance / strength.information + persistent(raw, strength.persistence[part])
+    examine(solved.control, problem.views, observed, inliers, error)
+    covariance = covariance / strength.information
+    if strength.persistence[part].any():
+        covariance += persistent(raw, strength.persistence[part])
     kept = slice(first - begin, last - begin)
     solution.xyz[first:last, subject, part] = xyz[kept]
     solution.covariance[first:last, subject, part] = covariance[kept]
