@@ -1,10 +1,12 @@
 """How rough the motion of each keypoint is, chosen by how well frames predict frames that are left out."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from triangulate.smoothing.series import robust_fit, smoothed
-from triangulate.smoothing.splines import basis, control_points, penalty
+from triangulate.smoothing.series import HELD_OUT, LEVERAGE, MISFIT, NUMBER, robust_fit
+from triangulate.smoothing.splines import ORDER, basis, control_points, penalty, sample
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -45,15 +47,21 @@ def choose_roughness(
         Of the second or third difference from frame to frame; NaN where nothing is known.
     """
     sigma = np.full(xyz.shape[2], np.nan)
-    for group in np.unique(groups):
-        members = groups == group
-        y, precision = series(xyz[:, :, members], variance[:, :, members])
-        if not len(y):
-            continue
-        noise = 1.0 / np.median(precision[precision > 0])
-        lasting = None if correlation is None else correlation[members].mean(axis=0)
-        best = minimise(y / np.sqrt(noise), precision * noise, order, lasting)
-        sigma[members] = np.sqrt(noise * np.exp(-best))
+    sets = [groups == group for group in np.unique(groups)]
+    rows = [series(xyz[:, :, members], variance[:, :, members]) for members in sets]
+    known = [index for index, (y, _) in enumerate(rows) if len(y)]
+    if not known:
+        return sigma
+    noise = [1.0 / np.median(rows[index][1][rows[index][1] > 0]) for index in known]
+    y = np.concatenate([rows[index][0] / np.sqrt(one) for index, one in zip(known, noise, strict=True)])
+    precision = np.concatenate([rows[index][1] * one for index, one in zip(known, noise, strict=True)])
+    owner = np.repeat(np.arange(len(known)), [len(rows[index][0]) for index in known])
+    if correlation is None:
+        correlation = np.ones((len(groups), 1))
+    lasting = np.stack([correlation[sets[index]].mean(axis=0) for index in known])
+    best = minimise(y, precision, owner, order, lasting)
+    for index, one, log_weight in zip(known, noise, best, strict=True):
+        sigma[sets[index]] = np.sqrt(one * np.exp(-log_weight))
     return sigma
 
 
@@ -80,7 +88,7 @@ def series(xyz: Float, variance: Float) -> tuple[Float, Float]:
     return (y - mean[:, None]) * (precision > 0), precision
 
 
-def minimise(y: Float, precision: Float, order: int, correlation: Float | None = None) -> float:
+def minimise(y: Float, precision: Float, owner: Int, order: int, correlation: Float) -> Float:
     """Find the logarithm of the penalty of least expected error, on a grid refined by golden section.
 
     Errors that are independent from frame to frame: the cost of predicting left-out frames. Errors that last
@@ -89,54 +97,78 @@ def minimise(y: Float, precision: Float, order: int, correlation: Float | None =
 
     Source: Mallows 1973, "Some comments on Cp"; Altman 1990, "Kernel smoothing of data with correlated
     errors".
+
+    Parameters
+    ----------
+    y, precision : (series, frames) float
+    owner : (series,) int
+        Group of each series.
+    order : int
+    correlation : (groups, lags) float
+
+    Returns
+    -------
+    log_weight : (groups,) float
     """
-    form, frames = penalty(order), y.shape[1]
+    form, frames, groups = penalty(order), y.shape[1], len(correlation)
     count = control_points(frames - 1)
     first, weights = basis(np.arange(frames), count)
-    control = np.empty((len(y), count))
+    control, variance = np.empty((len(y), count)), np.empty(y.shape)
+    lasts = (correlation[:, 1:] > 0).any(axis=1)
 
-    def cost(log_weight: float) -> float:
-        weight = np.full(len(y), np.exp(log_weight))
-        trust = np.ones(y.shape)
-        held_out, misfit, leverage = robust_fit(y, precision, first, weights, form, weight, 2, control, trust)
-        if correlation is None or not (correlation[1:] > 0).any():
+    def cost(log_weight: Float) -> Float:
+        weight = np.exp(log_weight)
+        sums = robust_fit(y, precision, first, weights, form, weight[owner], 2, control, variance)
+        of_group = np.stack([np.bincount(owner, column, groups) for column in sums.T])
+        held_out, misfit, leverage = of_group[[HELD_OUT, MISFIT, LEVERAGE]] / of_group[NUMBER]
+        if not lasts.any():
             return held_out
-        row = kernel_row(first, weights, form, weight[0], count)
-        lags = min(len(row), len(correlation))
-        lasting = 1.0 + 2.0 * float(row[1:lags] @ correlation[1:lags]) / row[0]
-        return misfit + 2.0 * leverage * lasting
+        row = kernel_rows(first, weights, form, weight, count)
+        lags = min(row.shape[1], correlation.shape[1])
+        lasting = 1.0 + 2.0 * (row[:, 1:lags] * correlation[:, 1:lags]).sum(axis=1) / row[:, 0]
+        return np.where(lasts, misfit + 2.0 * leverage * lasting, held_out)
 
-    grid = np.arange(*LOG_RANGE, 2.0)
-    best = int(np.argmin([cost(value) for value in grid]))
-    low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    golden = (np.sqrt(5) - 1) / 2
-    for _ in range(5):
-        a, b = high - golden * (high - low), low + golden * (high - low)
-        low, high = (low, b) if cost(a) < cost(b) else (a, high)
-    middle = float(0.5 * (low + high))
-    if correlation is None or not (correlation[1:] > 0).any():
+    middle = search(cost, groups)
+    if not lasts.any():
         return middle
     # Where errors last, a few hundred frames are worth a few dozen, and the least cost is ill determined:
     # take the smoothest within one standard error of it (Breiman et al. 1984, "Classification and
     # regression trees").
-    effective = (precision > 0).sum() / (1.0 + 2.0 * correlation[1:].sum())
-    enough = cost(middle) * (1.0 + min(np.sqrt(2.0 / effective), 0.5))
-    while middle < LOG_RANGE[1] and cost(middle + 0.5) < enough:
-        middle += 0.5
+    known = np.bincount(owner, (precision > 0).sum(axis=1), groups)
+    effective = known / (1.0 + 2.0 * correlation[:, 1:].sum(axis=1))
+    enough = cost(middle) * (1.0 + np.minimum(np.sqrt(2.0 / effective), 0.5))
+    rising = lasts
+    while rising.any():
+        rising = rising & (middle < LOG_RANGE[1]) & (cost(middle + 0.5) < enough)
+        middle = np.where(rising, middle + 0.5, middle)
     return middle
 
 
-def kernel_row(first: Int, weights: Float, form: Float, weight: float, count: int) -> Float:
-    """Return how the smoothed middle frame follows an observation 0, 1, 2, ... frames away."""
-    frames = len(first)
-    y = np.zeros((1, frames))
-    y[0, frames // 2] = 1.0
-    control, trust = np.empty((1, count)), np.ones((1, frames))
-    robust_fit(y, np.ones((1, frames)), first, weights, form, np.array([weight]), 1, control, trust)
-    fitted = sum(
-        (weights[:, m] * control[0, first + m] for m in range(1, 4)), weights[:, 0] * control[0, first]
-    )
-    return fitted[frames // 2 :]
+def search(cost: Callable[[Float], Float], groups: int) -> Float:
+    """Minimise a cost of one variable for many groups at a time."""
+    grid = np.arange(*LOG_RANGE, 2.0)
+    best = np.argmin([cost(np.full(groups, value)) for value in grid], axis=0)
+    low, high = grid[np.maximum(best - 1, 0)], grid[np.minimum(best + 1, len(grid) - 1)]
+    golden = (np.sqrt(5) - 1) / 2
+    a, b = high - golden * (high - low), low + golden * (high - low)
+    at_a, at_b = cost(a), cost(b)
+    for _ in range(5):
+        left = at_a < at_b
+        low, high = np.where(left, low, a), np.where(left, b, high)
+        fresh = np.where(left, high - golden * (high - low), low + golden * (high - low))
+        at_fresh = cost(fresh)
+        a, b = np.where(left, fresh, b), np.where(left, a, fresh)
+        at_a, at_b = np.where(left, at_fresh, at_b), np.where(left, at_a, at_fresh)
+    return 0.5 * (low + high)
+
+
+def kernel_rows(first: Int, weights: Float, form: Float, weight: Float, count: int) -> Float:
+    """Return how the smoothed middle frame follows an observation 0, 1, 2, ... frames away, by weight."""
+    y = np.zeros((len(weight), len(first)))
+    y[:, len(first) // 2] = 1.0
+    control = np.empty((len(weight), count))
+    robust_fit(y, np.ones(y.shape), first, weights, form, weight, 1, control, np.empty(y.shape))
+    return sample(control.T, first, weights).T[:, len(first) // 2 :]
 
 
 def smooth_coordinates(xyz: Float, covariance: Float, sigma: Float, order: int) -> tuple[Float, Float]:
@@ -165,11 +197,13 @@ def smooth_coordinates(xyz: Float, covariance: Float, sigma: Float, order: int) 
     y, precision = (row.transpose(0, 2, 3, 1).reshape(-1, shape[1]) for row in rows)
     first, weights = basis(np.arange(shape[1]), control_points(shape[1] - 1))
     weight = np.where(np.isfinite(sigma), 1.0 / sigma**2, 1.0)
-    value, variance = np.empty(y.shape), np.empty(y.shape)
+    control, variance = np.empty((len(y), first.max() + ORDER)), np.empty(y.shape)
     per_series = np.broadcast_to(weight[:, None], (shape[0], shape[2], 3)).ravel()
-    smoothed(y, precision, first, weights, penalty(order), per_series, value, variance)
+    robust_fit(y, precision, first, weights, penalty(order), per_series, 3, control, variance)
+    rows = [sample(control.T, first, weights).T, variance]
     smooth, spread = (
-        row.reshape(shape[0], shape[2], 3, shape[1]).transpose(0, 3, 1, 2) for row in (value, variance)
+        np.where(precision > 0, row, np.nan).reshape(shape[0], shape[2], 3, shape[1]).transpose(0, 3, 1, 2)
+        for row in rows
     )
     shrink = np.sqrt(spread / np.where(seen, raw, 1.0))
     return smooth + middle, covariance * shrink[..., :, None] * shrink[..., None, :]

@@ -3,7 +3,8 @@
 
 Each coordinate of each keypoint is a series of raw values with a precision. Geman-McClure weights on the
 residuals of a leave-one-out prediction keep mistakes out (a mistake pulls its own fit towards itself, never
-its own prediction). Importing this loads numba.
+its own prediction). Series are fitted side by side, one in each lane of the machine's vectors. Importing this
+loads numba.
 
 Source: Craven & Wahba 1979, "Smoothing noisy data with spline functions", for leaving one out in closed form.
 """
@@ -14,121 +15,158 @@ from numba import njit
 TURN = 16.0
 """Squared standardised residual at which the Geman-McClure weight has fallen to a quarter."""
 
+LANES = 32
+"""Most series that are fitted side by side: as many as the cache holds."""
+
+HELD_OUT, MISFIT, LEVERAGE, NUMBER = range(4)
+"""Columns of what `robust_fit` returns."""
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fit(y, precision, first, weights, penalties, control, leverage, band):
-    """Fit a penalised spline to one series.
+def fit(y, precision, first, weights, control, variance, band):
+    """Fit penalised splines to a block of series.
 
     Parameters
     ----------
-    y, precision : (frames,) float
+    y, precision : (frames, lanes) float
         Precision zero where the value is missing.
     first : (frames,) int
     weights : (frames, 4) float
         Basis, see `splines.basis`.
-    penalties : (knots, 4) float
-        Band of the penalty matrix, `penalties[k, d]` is entry (k + d, k).
-    control : (knots,) float
+    control : (knots, lanes) float
         Receives the control points.
-    leverage : (frames,) float
-        Receives by how much each fitted value would follow its observation.
-    band : (knots, 4) float
-        Work space.
+    variance : (frames, lanes) float
+        Receives the variance of each fitted value.
+    band : (knots, 4, lanes) float
+        Band of the penalty matrix: `band[k, d]` is entry (k + d, k). Receives that of the inverse.
     """
-    band[:] = penalties
+    lanes = y.shape[1]
     control[:] = 0.0
     observe(y, precision, first, weights, control, band)
     eliminate(band, control)
     invert(band)
+    variance[:] = 0.0
     for i in range(len(y)):
-        k, total = first[i], 0.0
         for m in range(4):
-            total += weights[i, m] * weights[i, m] * band[k + m, 0]
-            for n in range(m):
-                total += 2.0 * weights[i, m] * weights[i, n] * band[k + n, m - n]
-        leverage[i] = total * precision[i]
+            for n in range(m + 1):
+                w = weights[i, m] * weights[i, n] * (1.0 if m == n else 2.0)
+                for s in range(lanes):
+                    variance[i, s] += w * band[first[i] + n, m - n, s]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def observe(y, precision, first, weights, right, band):
-    """Add the observations of one series to its system."""
+    """Add the observations of a block to its systems."""
+    lanes = y.shape[1]
     for i in range(len(y)):
-        p, k = precision[i], first[i]
-        if p > 0.0:
-            for m in range(4):
-                w = p * weights[i, m]
-                right[k + m] += w * y[i]
-                for n in range(m + 1):
-                    band[k + n, m - n] += w * weights[i, n]
+        k = first[i]
+        for m in range(4):
+            w = weights[i, m]
+            for s in range(lanes):
+                right[k + m, s] += w * precision[i, s] * y[i, s]
+            for n in range(m + 1):
+                w = weights[i, m] * weights[i, n]
+                for s in range(lanes):
+                    band[k + n, m - n, s] += w * precision[i, s]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def eliminate(band, right):
-    """Solve a system with three subdiagonals; the band receives its L D L' factor as `invert` reads it."""
-    knots = len(band)
+    """Solve systems with three subdiagonals; the band receives the L D L' factors as `invert` reads them."""
+    knots, _, lanes = band.shape
+    ratio = np.empty(lanes)
     for k in range(knots):
-        inverse = 1.0 / band[k, 0]
         for d in range(1, min(4, knots - k)):
-            ratio = band[k, d] * inverse
-            right[k + d] -= ratio * right[k]
+            for s in range(lanes):
+                ratio[s] = band[k, d, s] / band[k, 0, s]
+                right[k + d, s] -= ratio[s] * right[k, s]
             for e in range(d, min(4, knots - k)):
-                band[k + d, e - d] -= ratio * band[k, e]
+                for s in range(lanes):
+                    band[k + d, e - d, s] -= ratio[s] * band[k, e, s]
     for k in range(knots - 1, -1, -1):
-        inverse = 1.0 / band[k, 0]
-        right[k] *= inverse
         for d in range(1, min(4, knots - k)):
-            right[k] -= band[k, d] * inverse * right[k + d]
+            for s in range(lanes):
+                right[k, s] -= band[k, d, s] * right[k + d, s]
+        for s in range(lanes):
+            right[k, s] /= band[k, 0, s]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def invert(band):
-    """Replace the L D L' factor of a matrix with three subdiagonals by the band of its inverse.
+    """Replace the L D L' factors of matrices with three subdiagonals by the bands of their inverses.
 
     Parameters
     ----------
-    band : (knots, 4) float
+    band : (knots, 4, lanes) float
         `band[k, 0]` is D, `band[k, d]` is D L.
     """
-    knots = len(band)
-    g = np.empty(4)
+    knots, _, lanes = band.shape
+    g, total = np.empty((4, lanes)), np.empty(lanes)
     for k in range(knots - 1, -1, -1):
         reach = min(4, knots - k)
-        inverse = 1.0 / band[k, 0]
         for d in range(1, reach):
-            g[d] = band[k, d] * inverse
+            for s in range(lanes):
+                g[d, s] = band[k, d, s] / band[k, 0, s]
+        for s in range(lanes):
+            total[s] = 1.0 / band[k, 0, s]
         for e in range(1, reach):
-            total = 0.0
+            band[k, e] = 0.0
             for d in range(1, reach):
-                total += g[d] * (band[k + d, e - d] if e >= d else band[k + e, d - e])
-            band[k, e] = -total
-        total = inverse
-        for d in range(1, reach):
-            total -= g[d] * band[k, d]
+                other = band[k + min(d, e), abs(e - d)]
+                for s in range(lanes):
+                    band[k, e, s] -= g[d, s] * other[s]
+            for s in range(lanes):
+                total[s] -= g[e, s] * band[k, e, s]
         band[k, 0] = total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def penalty_band(form, weight, penalties):
+def penalise(form, weight, band):
     """Sum up the penalty of every knot interval, with a trace of a ridge so that no data means zero.
 
     Parameters
     ----------
     form : (4, 4) float
-    weight : float
-    penalties : (knots, 4) float
+    weight : (lanes,) float
+    band : (knots, 4, lanes) float
         Receives the band.
     """
-    penalties[:] = 0.0
-    for k in range(len(penalties) - 3):
+    lanes = len(weight)
+    band[:] = 0.0
+    for k in range(len(band) - 3):
         for m in range(4):
             for n in range(m + 1):
-                penalties[k + n, m - n] += weight * form[m, n]
-    for k in range(len(penalties)):
-        penalties[k, 0] += 1e-9 * weight
+                for s in range(lanes):
+                    band[k + n, m - n, s] += weight[s] * form[m, n]
+    for k in range(len(band)):
+        for s in range(lanes):
+            band[k, 0, s] += 1e-9 * weight[s]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def robust_fit(y, precision, first, weights, form, weight, rounds, control, trust):
+def judge(y, precision, first, weights, control, variance, trusted, sums):
+    """Compare a block with its leave-one-out predictions: new trusted precisions, and sums over frames."""
+    sums[:] = 0.0
+    lanes = y.shape[1]
+    value = np.empty(lanes)
+    for i in range(len(y)):
+        value[:] = 0.0
+        for m in range(4):
+            for s in range(lanes):
+                value[s] += weights[i, m] * control[first[i] + m, s]
+        for s in range(lanes):
+            p, away, leverage = precision[i, s], y[i, s] - value[s], variance[i, s] * trusted[i, s]
+            fitted = p * away * away
+            q = fitted / max(1.0 - leverage, 1e-6) ** 2
+            trusted[i, s] = p / (1.0 + q / TURN) ** 2
+            sums[HELD_OUT, s] += q / (1.0 + q / TURN)
+            sums[MISFIT, s] += fitted / (1.0 + fitted / TURN)
+            sums[LEVERAGE, s] += leverage
+            sums[NUMBER, s] += 1.0 if p > 0.0 else 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def robust_fit(y, precision, first, weights, form, weight, rounds, control, variance):
     """Fit every series of a set, giving mistakes less and less weight.
 
     Parameters
@@ -142,75 +180,29 @@ def robust_fit(y, precision, first, weights, form, weight, rounds, control, trus
     rounds : int
     control : (series, knots) float
         Receives the control points.
-    trust : (series, frames) float
-        Weight of each value, between 0 and 1; the start is read, the end is written.
+    variance : (series, frames) float
+        Receives the variance of the fitted values.
 
     Returns
     -------
-    held_out : float
-        Mean Geman-McClure cost of the leave-one-out predictions.
-    misfit : float
-        Mean Geman-McClure cost of the fitted values.
-    leverage : float
-        Mean leverage.
+    sums : (series, 4) float
+        Over the values, in the order of this module's columns: Geman-McClure cost of the leave-one-out
+        predictions and of the fitted values, leverage, and number.
     """
     count, frames = y.shape
-    knots = control.shape[1]
-    penalties, band, leverage = np.empty((knots, 4)), np.empty((knots, 4)), np.empty(frames)
-    held_out, misfit, pull, number = 0.0, 0.0, 0.0, 0
-    for s in range(count):
-        penalty_band(form, weight[s], penalties)
-        for turn in range(rounds):
-            fit(y[s], precision[s] * trust[s], first, weights, penalties, control[s], leverage, band)
-            for i in range(frames):
-                if precision[s, i] == 0.0:
-                    continue
-                value = 0.0
-                for m in range(4):
-                    value += weights[i, m] * control[s, first[i] + m]
-                away = (y[s, i] - value) / max(1.0 - leverage[i], 1e-6)
-                q = precision[s, i] * away * away
-                trust[s, i] = 1.0 / (1.0 + q / TURN) ** 2
-                if turn == rounds - 1:
-                    held_out += q / (1.0 + q / TURN)
-                    q *= (1.0 - leverage[i]) ** 2
-                    misfit += q / (1.0 + q / TURN)
-                    pull += leverage[i]
-                    number += 1
-    number = max(number, 1)
-    return held_out / number, misfit / number, pull / number
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def smoothed(y, precision, first, weights, form, weight, value, variance):
-    """Smooth every series robustly and read it at the frames.
-
-    Parameters
-    ----------
-    y, precision : (series, frames) float
-    first : (frames,) int
-    weights : (frames, 4) float
-    form : (4, 4) float
-    weight : (series,) float
-        Of the penalty.
-    value, variance : (series, frames) float
-        Receive the fit and its variance, NaN where there is no value.
-    """
-    frames = y.shape[1]
-    knots = first.max() + 4
-    control, trust = np.empty((1, knots)), np.ones((1, frames))
-    penalties, band, leverage = np.empty((knots, 4)), np.empty((knots, 4)), np.empty(frames)
-    for s in range(len(y)):
-        trust[:] = 1.0
-        robust_fit(
-            y[s : s + 1], precision[s : s + 1], first, weights, form, weight[s : s + 1], 2, control, trust
-        )
-        penalty_band(form, weight[s], penalties)
-        fit(y[s], precision[s] * trust[0], first, weights, penalties, control[0], leverage, band)
-        for i in range(frames):
-            value[s, i] = variance[s, i] = np.nan
-            if precision[s, i] * trust[0, i] > 0.0:
-                value[s, i] = 0.0
-                for m in range(4):
-                    value[s, i] += weights[i, m] * control[0, first[i] + m]
-                variance[s, i] = leverage[i] / (precision[s, i] * trust[0, i])
+    out = np.empty((count, 4))
+    for begin in range(0, count, LANES):
+        end = min(begin + LANES, count)
+        lanes = end - begin
+        values, precisions = y[begin:end].T.copy(), precision[begin:end].T.copy()
+        trusted, spread = precisions.copy(), np.empty((frames, lanes))
+        found, band = np.empty((control.shape[1], lanes)), np.empty((control.shape[1], 4, lanes))
+        sums = np.empty((4, lanes))
+        for _ in range(rounds):
+            penalise(form, weight[begin:end], band)
+            fit(values, trusted, first, weights, found, spread, band)
+            judge(values, precisions, first, weights, found, spread, trusted, sums)
+        control[begin:end] = found.T
+        variance[begin:end] = spread.T
+        out[begin:end] = sums.T
+    return out

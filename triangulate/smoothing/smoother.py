@@ -292,5 +292,5 @@ def robust_start(raw: RawPoints, priors: Priors, index: Int, weights: Float, cou
     precision = precision.transpose(1, 2, 0).reshape(3 * keypoints, frames)
     control = np.empty((3 * keypoints, count))
     strength = np.repeat(priors.roughness, 3)
-    robust_fit(y, precision, index, weights, priors.form, strength, 3, control, np.ones(y.shape))
+    robust_fit(y, precision, index, weights, priors.form, strength, 3, control, np.empty(y.shape))
     return (control.reshape(keypoints, 3, count).transpose(2, 0, 1) + middle) @ axes.T

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from triangulate.smoothing import bands
 from triangulate.smoothing.kernels import Observed, Priors, Views, assemble, covariance_at
+from triangulate.smoothing.splines import sample
 
 Float = NDArray[np.float64]
 
@@ -117,21 +118,3 @@ def posterior(solved: Solved, first: NDArray[np.int64], weights: Float) -> tuple
     covariance = np.empty((len(first), solved.control.shape[1], 3, 3))
     covariance_at(solved.inverse, first, weights, covariance)
     return sample(solved.control, first, weights), covariance
-
-
-def sample(control: Float, first: NDArray[np.int64], weights: Float) -> Float:
-    """Evaluate splines.
-
-    Parameters
-    ----------
-    control : (knots, ..., 3) float, m
-    first : (frames,) int
-    weights : (frames, 4) float
-
-    Returns
-    -------
-    xyz : (frames, ..., 3) float, m
-    """
-    shape = (-1, *(1,) * (control.ndim - 1))
-    w = [weights[:, m].reshape(shape) for m in range(4)]
-    return sum((w[m] * control[first + m] for m in range(1, 4)), w[0] * control[first])

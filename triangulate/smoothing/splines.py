@@ -101,3 +101,21 @@ def penalty(order: int) -> Float:
     first, second = np.array([*DIFFERENCES[2], 0.0]), np.array([0.0, *DIFFERENCES[2]])
     cross = np.outer(first, second)
     return (np.outer(first, first) + 0.5 * (cross + cross.T) + np.outer(second, second)) / 3.0
+
+
+def sample(control: Float, first: NDArray[np.int64], weights: Float) -> Float:
+    """Evaluate splines.
+
+    Parameters
+    ----------
+    control : (knots, ...) float
+    first : (frames,) int
+    weights : (frames, 4) float
+
+    Returns
+    -------
+    value : (frames, ...) float
+    """
+    shape = (-1, *(1,) * (control.ndim - 1))
+    w = [weights[:, m].reshape(shape) for m in range(4)]
+    return sum((w[m] * control[first + m] for m in range(1, 4)), w[0] * control[first])
