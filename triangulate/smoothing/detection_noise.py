@@ -93,13 +93,11 @@ def find_noise(cuts: list[Pixels], rig: Rig, views: Views) -> Noise:
         parts = [standardised(cut, raw, views) for cut, raw in zip(scaled, raws, strict=True)]
         squares = np.concatenate([(part**2).sum(axis=-1) for part in parts])
         if not np.isfinite(squares).any():
-            break
+            return Noise(sigma, nu, np.eye(1, LAGS[-1] + 1).repeat(keypoints, axis=0))
         nu = heaviness(squares)
         near = np.where(squares < FAR[1], squares, np.nan)  # mistakes would shift the median
         sigma = sigma * shrunk_scale(near, nu * (2 ** (2 / nu) - 1))
-    else:
-        return Noise(sigma, nu, correlation_in_time(parts))
-    return Noise(sigma, nu, np.eye(1, LAGS[-1] + 1).repeat(keypoints, axis=0))
+    return Noise(sigma, nu, correlation_in_time(parts))
 
 
 def standardised(pixels: Pixels, raw: RawPoints, views: Views) -> Float:
@@ -220,20 +218,29 @@ def correlation_in_time(parts: list[Float]) -> Float:
         At 0, 1, 2, ... frames, between 0 and 1; 0 beyond the first lag where errors are independent.
     """
     keypoints = parts[0].shape[1]
-    known = np.zeros((keypoints, len(LAGS)))
-    for index, lag in enumerate(LAGS):
-        product, square, pairs = np.zeros(keypoints), np.zeros(keypoints), np.zeros(keypoints)
-        for part in parts:
-            good = np.where((part**2).sum(axis=-1, keepdims=True) < FAR[1], part, np.nan)
-            early, late = good[:-lag], good[lag:]
-            both = np.isfinite(early * late)
-            product += np.where(both, early * late, 0.0).sum(axis=(0, 2, 3))
-            square += np.where(both, 0.5 * (early**2 + late**2), 0.0).sum(axis=(0, 2, 3))
-            pairs += both.sum(axis=(0, 2, 3))
-        share = product / np.maximum(square, 1e-300)
-        # Chance alone makes a share of about 1 / sqrt(pairs); only what exceeds twice that is believed.
-        chance = 2 / np.sqrt(np.maximum(pairs, 1))
-        known[:, index] = np.where((share > chance) & (pairs > 50), np.clip(share, 0.0, 1.0), 0.0)
-    known[known[:, 0] < BELIEVED] = 0.0
+    near = [np.where((part**2).sum(axis=-1, keepdims=True) < FAR[1], part, np.nan) for part in parts]
+    known = np.zeros((len(LAGS), keypoints))
+    known[0] = resemblance(near, LAGS[0])
+    lasting = known[0] >= BELIEVED
+    if lasting.any():
+        for index, lag in enumerate(LAGS[1:], 1):
+            known[index, lasting] = resemblance([part[:, lasting] for part in near], lag)
+    known[:, ~lasting] = 0.0
     lags = np.arange(LAGS[-1] + 1)
-    return np.stack([np.interp(lags, [0, *LAGS], [1.0, *row]) for row in known])
+    return np.stack([np.interp(lags, [0, *LAGS], [1.0, *column]) for column in known.T])
+
+
+def resemblance(parts: list[Float], lag: int) -> Float:
+    """Return how each keypoint's residuals correlate with those some frames later; 0 where by chance."""
+    keypoints = parts[0].shape[1]
+    product, square, pairs = np.zeros(keypoints), np.zeros(keypoints), np.zeros(keypoints)
+    for part in parts:
+        early, late = part[:-lag], part[lag:]
+        both = np.isfinite(early * late)
+        product += np.where(both, early * late, 0.0).sum(axis=(0, 2, 3))
+        square += np.where(both, 0.5 * (early**2 + late**2), 0.0).sum(axis=(0, 2, 3))
+        pairs += both.sum(axis=(0, 2, 3))
+    share = product / np.maximum(square, 1e-300)
+    # Chance alone makes a share of about 1 / sqrt(pairs); only what exceeds twice that is believed.
+    chance = 2 / np.sqrt(np.maximum(pairs, 1))
+    return np.where((share > chance) & (pairs > 50), np.clip(share, 0.0, 1.0), 0.0)

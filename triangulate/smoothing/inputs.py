@@ -12,6 +12,7 @@ from triangulate.points.solving import solve_information
 from triangulate.trajectories import Trajectories3D
 
 Float = NDArray[np.float64]
+Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
 
@@ -45,7 +46,7 @@ class RawPoints(NamedTuple):
     inliers: Bool
 
 
-def cut_pixels(tracks: Tracks2D, frames: slice, subject: int, noise: Float) -> Pixels:
+def cut_pixels(tracks: Tracks2D, frames: slice, subject: int, noise: Float, keypoints: Int) -> Pixels:
     """Cut out a subject's detections, with the information that their noise leaves them.
 
     Parameters
@@ -55,20 +56,24 @@ def cut_pixels(tracks: Tracks2D, frames: slice, subject: int, noise: Float) -> P
     subject : int
     noise : (views, keypoints) float
         Standard deviation (px) of a detection of confidence 1, or the factor on the stated covariance's root.
+    keypoints : (n,) int
+        Which ones to cut out.
 
     Returns
     -------
     pixels : Pixels
     """
-    xy = np.ascontiguousarray(tracks.xy[frames, :, subject].transpose(0, 2, 1, 3))
-    count, keypoints, views, _ = xy.shape
-    confidence = tracks.confidence[frames, :, subject].transpose(0, 2, 1).reshape(-1, views)
-    covariance = None
-    if tracks.covariance is not None:
-        covariance = tracks.covariance[frames, :, subject].transpose(0, 2, 1, 3, 4).reshape(-1, views, 2, 2)
-    information = pixel_information((count * keypoints, views), 1.0, confidence, covariance)
-    information = information.reshape(count, keypoints, views, 3) / noise.T[:, :, None] ** 2
-    information[np.isnan(xy[..., 0])] = 0.0
+
+    def cut(values: Float) -> Float:
+        return np.ascontiguousarray(np.moveaxis(values[frames, :, subject][:, :, keypoints], 1, 2))
+
+    xy = cut(tracks.xy)
+    count, _, views, _ = xy.shape
+    confidence = cut(tracks.confidence).reshape(-1, views)
+    covariance = None if tracks.covariance is None else cut(tracks.covariance).reshape(-1, views, 2, 2)
+    information = pixel_information((count * len(keypoints), views), 1.0, confidence, covariance)
+    information = information.reshape(*xy.shape[:-1], 3)
+    information *= np.where(np.isnan(xy[..., 0]), 0.0, 1.0 / noise.T[keypoints] ** 2)[..., None]
     return Pixels(xy, information)
 
 

@@ -33,8 +33,9 @@ Progress = Callable[..., Iterable[Any]]
 WINDOW_BYTES = 96e6
 """Memory that one window's system may take."""
 
-DENSITY = 1.8
-"""Knot spacing times corner frequency: a third of what would begin to cost accuracy."""
+DENSITY = 2.4
+"""Knot spacing times corner frequency. Splines then follow up to 1.3 times the corner frequency, of which the
+prior lets a sixth through; from 3 on the covariance begins to miss what they leave out."""
 
 WIDEST = 8
 """Most frames between knots."""
@@ -186,7 +187,8 @@ def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
         given = given_points(problem.trajectories, frames, subject)
         raw = RawPoints(given.xyz[:, part], given.covariance[:, part], given.inliers[:, part])
     else:
-        raw = raw_points(part_pixels(problem.together, task, strength), problem.rig)
+        apart = problem.together is not problem.tracks
+        raw = raw_points(part_pixels(problem.together, task, strength) if apart else pixels, problem.rig)
     at, early, late = observation_times(problem.tracks, frames)
     pad = int(np.ceil(early / spacing))
     count = pad + control_points((end - begin - 1 + late) / spacing)
@@ -222,8 +224,7 @@ def persistent(raw: RawPoints, share: Float) -> Float:
 def part_pixels(tracks: Tracks2D, task: Task, strength: Strength) -> Pixels:
     """Cut out the detections of a task."""
     frames = slice(task.window.begin, task.window.end)
-    whole = cut_pixels(tracks, frames, task.subject, strength.pixel_sigma)
-    return Pixels(*(np.ascontiguousarray(array[:, task.keypoints]) for array in whole))
+    return cut_pixels(tracks, frames, task.subject, strength.pixel_sigma, task.keypoints)
 
 
 def observation_times(tracks: Tracks2D, frames: slice) -> tuple[Float, float, float]:

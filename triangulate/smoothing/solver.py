@@ -12,8 +12,9 @@ from triangulate.smoothing.splines import sample
 Float = NDArray[np.float64]
 
 ITERATIONS = 20
-CLOSE = 1e-3
-"""Mean squared step, in posterior standard deviations, at which the solution is good enough."""
+CLOSE = 1e-2
+"""Mean squared step, in posterior standard deviations, that is the last: the next would be hundreds of times
+smaller, as Newton's steps square the error."""
 
 NEAR = 0.03
 """The same, below which the factor at hand serves for the steps that remain, and for the covariance."""
@@ -76,10 +77,10 @@ def solve(start: Float, views: Views, observed: Observed, priors: Priors) -> Sol
         step = right.reshape(start.shape).copy()
         decrement = float((force * right).sum()) / right.size
         curved = decrement > NEAR
-        if decrement < CLOSE:
-            converged = True
-            break
         control = best + step
+        if decrement < CLOSE:
+            best, converged = control, True
+            break
     if curved:  # the band holds a system that was not factored, or the factor of one far away
         assemble(best, start, views, observed, priors, band, right, True)
         if np.isnan(bands.factor(band)):

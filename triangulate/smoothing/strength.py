@@ -114,8 +114,10 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: Views, options: Options) 
     frames, count, subjects, keypoints = tracks.shape
     bones = np.concatenate([tracks.skeleton.bones, rigid_candidates(tracks.skeleton)])
     parts = pieces(np.isfinite(tracks.xy[..., 0]).sum(axis=(1, 2, 3)))
-    plain = np.ones((count, keypoints))
-    cuts = [[cut_pixels(tracks, part, subject, plain) for part in parts] for subject in range(subjects)]
+    plain, every = np.ones((count, keypoints)), np.arange(keypoints)
+    cuts = [
+        [cut_pixels(tracks, part, subject, plain, every) for part in parts] for subject in range(subjects)
+    ]
     noise = choose_noise([cut for subject in cuts for cut in subject], rig, views, options)
     motion, corner = np.full((subjects, keypoints), np.nan), np.full((subjects, keypoints), np.nan)
     lengths, sigma = np.full((subjects, len(bones)), np.nan), np.full((subjects, len(bones)), np.nan)
