@@ -16,7 +16,6 @@ import numpy as np
 from tqdm import tqdm
 
 from models2d import Augmentation, Labels, PoseModel, Recipe, TrainingOptions, evaluate, read_labels, train
-from models2d.evaluation import frame_image
 from models2d.temperature import coverage, fit_temperature
 
 parser = argparse.ArgumentParser()
@@ -52,17 +51,8 @@ def trained(part: Labels, seed: int) -> PoseModel:
     return train(part, arguments.run / f"seed_{seed}", options, validation=part, progress=tqdm)
 
 
-# %% Residuals of the test frames beside what the heatmaps say of them.
-def residuals(model: PoseModel, part: Labels) -> tuple[np.ndarray, np.ndarray]:
-    images = [frame_image(frame) for frame in part.frames]
-    boxes = model.locate(images)
-    seen = [number for number, box in enumerate(boxes) if len(box)]
-    found = model.find([images[number] for number in seen], [boxes[number][0] for number in seen])
-    return part.xy[seen, 0] - found.xy, found.covariance
-
-
+# %% The covariance's factor is fitted to one half of the frames and judged on the other, both ways.
 def held_out(apart: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the covariance's factor to one half of the frames for the other, and the other way round."""
     fitted, second = covariance.copy(), np.arange(len(apart)) >= len(apart) // 2
     for judged in (second, ~second):
         factor = fit_temperature(apart[~judged], covariance[~judged])
@@ -75,9 +65,10 @@ tests, inside = [], []
 for seed in arguments.seeds:
     training, test = labels.split(arguments.split, seed)
     model = trained(training, seed)
-    for flip in (False, True):
+    for flip in (True, False):
         model.flip = flip
-        rows = [evaluate(part, model).rows()[-1] for part in (training, test)]
+        found = [evaluate(part, model) for part in (training, test)]
+        rows = [one.rows()[-1] for one in found]
         for name, part, row in zip(("train", "test"), (training, test), rows, strict=True):
             print(
                 f"seed {seed} {'mirrored too' if flip else 'plain':12s} {name:5s} {len(part):3d} frames: "
@@ -85,8 +76,8 @@ for seed in arguments.seeds:
                 f"{row['labels'] - row['found']} of {row['labels']} not found"
             )
         tests.append((flip, rows[1]["RMSE px"], rows[1]["mean px"]))
-    model.flip = False
-    inside.append((residuals(model, test), held_out(*residuals(model, test))))
+    apart, covariance = test.xy[:, 0] - found[1].xy[:, 0], found[1].covariance[:, 0]
+    inside.append(((apart, covariance), held_out(apart, covariance)))
 
 # %%
 for flip in (False, True):

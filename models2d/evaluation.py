@@ -17,6 +17,7 @@ from calibration.atomic import replacing
 from models2d import metrics
 from models2d.label_files.images import decoded
 from models2d.labels import LabelledFrame, Labels
+from models2d.temperature import coverage
 
 Float = NDArray[np.float64]
 Progress = Callable[..., Iterable[Any]]
@@ -36,6 +37,8 @@ class Evaluation:
         Frames by name: "train" and "test", or "all".
     cut : float
         Confidence below which a prediction is left out of the columns "above cut".
+    covariance : (frames, individuals, keypoints, 2, 2) float, px2, or None
+        What the model says of its errors.
 
     Raises
     ------
@@ -50,12 +53,15 @@ class Evaluation:
     confidence: Float
     parts: Mapping[str, NDArray[np.int64]]
     cut: float = 0.6
+    covariance: Float | None = None
 
     def __post_init__(self) -> None:
         """Check and freeze."""
         object.__setattr__(self, "xy", frozen(self.xy, self.labels.xy.shape, "xy"))
         shape = self.labels.xy.shape[:-1]
         object.__setattr__(self, "confidence", frozen(self.confidence, shape, "confidence"))
+        if self.covariance is not None:
+            object.__setattr__(self, "covariance", frozen(self.covariance, (*shape, 2, 2), "covariance"))
         parts = {name: np.asarray(frames, dtype=np.int64) for name, frames in self.parts.items()}
         empty = [name for name, frames in parts.items() if not len(frames)]
         if empty or not parts:
@@ -74,7 +80,8 @@ class Evaluation:
         -------
         rows : list of dict
             "mean px" is what DeepLabCut calls the error; PCK's size is the diagonal of the box around the
-            labels.
+            labels. "in 68%" and "in 95%" are the parts of the labels inside the ellipses that should hold so
+            many, of those that were found, where the model says how certain it is.
         """
         names = self.labels.skeleton.keypoints
         return [
@@ -113,7 +120,14 @@ class Evaluation:
                 f"PCK@{t:g}": float(np.nansum(fraction * counts) / max(counts.sum(), 1))
                 for t, fraction in right.items()
             },
+            **self._covered(at),
         }
+
+    def _covered(self, at: tuple[NDArray[np.int64], ...]) -> dict[str, float]:
+        if self.covariance is None:
+            return {}
+        apart, covariance = self.labels.xy[at] - self.xy[at], self.covariance[at]
+        return {f"in {level:.0%}": coverage(apart, covariance, level) for level in (0.68, 0.95)}
 
     def worst(self, count: int = 12) -> list[tuple[int, int]]:
         """Find the labelled individuals with the largest errors.
@@ -197,7 +211,9 @@ def evaluate(
     ValueError
         If a part is empty or an image is missing or corrupt.
     """
-    xy, confidence = model if isinstance(model, tuple) else predict(labels, model, progress)
+    xy, confidence, covariance = (
+        (*model, None) if isinstance(model, tuple) else predict(labels, model, progress)
+    )
     chosen = (
         {"all": np.arange(len(labels))} if parts is None else {k: np.asarray(v) for k, v in parts.items()}
     )
@@ -207,10 +223,11 @@ def evaluate(
         confidence=np.asarray(confidence, dtype=np.float64),
         parts=chosen,
         cut=cut,
+        covariance=covariance,
     )
 
 
-def predict(labels: Labels, model: Any, progress: Progress | None = None) -> tuple[Float, Float]:
+def predict(labels: Labels, model: Any, progress: Progress | None = None) -> tuple[Float, Float, Float]:
     """Run a model on labelled frames, and give what it finds to the individuals nearest to it.
 
     Parameters
@@ -224,6 +241,7 @@ def predict(labels: Labels, model: Any, progress: Progress | None = None) -> tup
     -------
     xy : (frames, individuals, keypoints, 2) float, px
     confidence : (frames, individuals, keypoints) float
+    covariance : (frames, individuals, keypoints, 2, 2) float, px2
 
     Raises
     ------
@@ -231,6 +249,7 @@ def predict(labels: Labels, model: Any, progress: Progress | None = None) -> tup
         If an image is missing or corrupt.
     """
     xy = np.full(labels.xy.shape, np.nan)
+    covariance = np.full((*labels.xy.shape, 2), np.nan)
     confidence = np.full(labels.xy.shape[:-1], np.nan)
     frames: Iterable[Any] = enumerate(labels.frames)
     if progress is not None:
@@ -244,7 +263,8 @@ def predict(labels: Labels, model: Any, progress: Progress | None = None) -> tup
             found = model.find([image] * len(boxes), list(boxes))
         for one, individual in _nearest(found.xy, labels.xy[row]):
             xy[row, individual], confidence[row, individual] = found.xy[one], found.confidence[one]
-    return xy, confidence
+            covariance[row, individual] = found.covariance[one]
+    return xy, confidence, covariance
 
 
 def _nearest(found: Float, truth: Float) -> list[tuple[int, int]]:

@@ -56,7 +56,8 @@ def page(evaluation: "Evaluation", worst: int) -> str:
         "distance, which DeepLabCut reports as its error. PCK compares with the diagonal of the box around "
         "the labels; "
         "a keypoint that was not found counts as wrong. &ldquo;Above cut&rdquo;: confidence of at least "
-        f"{evaluation.cut:g}.</p>{_table(evaluation.rows())}<h2>Worst frames</h2>"
+        f"{evaluation.cut:g}. &ldquo;In 68%&rdquo;: inside the ellipse that should hold so many.</p>"
+        f"{_table(evaluation.rows())}<h2>Worst frames</h2>"
         "<p>Circles are labels, crosses predictions, a line joins the two; predictions below the cut are "
         "faint.</p>"
         f'<p class="legend">{legend}</p><div class="worst">{figures}</div></html>'

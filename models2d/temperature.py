@@ -48,9 +48,10 @@ def mahalanobis(residuals: Float, covariance: Float) -> Float:
     Returns
     -------
     squared : (...) float
-        NaN where either is missing.
+        NaN where either is missing or the covariance is singular.
     """
     known = np.isfinite(residuals.sum(axis=-1) + covariance.sum(axis=(-2, -1)))
+    known &= np.linalg.det(np.where(known[..., None, None], covariance, np.eye(2))) > 0
     safe = np.where(known[..., None, None], covariance, np.eye(2))
     scaled = np.linalg.solve(safe, np.where(known[..., None], residuals, 0)[..., None])[..., 0]
     return np.where(known, (residuals * scaled).sum(axis=-1), np.nan)
@@ -69,9 +70,11 @@ def coverage(residuals: Float, covariance: Float, level: float) -> float:
     Returns
     -------
     inside : float
+        NaN if nothing can be compared.
     """
     squared = mahalanobis(residuals, covariance)
-    return float(np.mean(squared[np.isfinite(squared)] <= -2 * np.log(1 - level)))
+    squared = squared[np.isfinite(squared)]
+    return float(np.mean(squared <= -2 * np.log(1 - level))) if len(squared) else float("nan")
 
 
 def _factor(squared: Float) -> float:

@@ -98,6 +98,30 @@ def test_table_by_part_and_keypoint(tmp_path):
     assert float(written[4]["mean px"]) == 5.0
 
 
+class Scattered(Shifted):
+    """Errs by what it says, 1 px in x and 3 px in y, or by twice as much."""
+
+    def __init__(self, labels, times):
+        super().__init__(labels, [0, 0])
+        self.random, self.times = np.random.default_rng(0), times
+
+    def find(self, images, boxes):
+        deviation = np.array([1.0, 3.0])
+        xy = self.xy + self.times * deviation * self.random.normal(size=self.xy.shape)
+        covariance = np.broadcast_to(np.diag(deviation**2), (*xy.shape, 2))
+        return Found(xy=xy, confidence=np.full(xy.shape[:-1], 0.8), covariance=covariance)
+
+
+def test_the_table_says_how_many_labels_the_ellipses_hold(tmp_path):
+    labels = labelled(tmp_path, frames=250)
+    true = evaluate(labels, Scattered(labels, 1.0)).rows()[-1]
+    assert (true["in 68%"], true["in 95%"]) == pytest.approx((0.68, 0.95), abs=0.04)
+    rash = evaluate(labels, Scattered(labels, 2.0)).rows()[-1]
+    # Of a 2D Gaussian, twice as wide: 1 - (1 - level)^(1/4).
+    assert (rash["in 68%"], rash["in 95%"]) == pytest.approx((1 - 0.32**0.25, 1 - 0.05**0.25), abs=0.04)
+    assert "in 68%" not in evaluate(labels, (labels.xy, labels.xy[..., 0])).rows()[-1]
+
+
 @pytest.mark.browser
 def test_the_page_shows_the_worst_frames(tmp_path):
     labels = labelled(tmp_path)
