@@ -140,7 +140,9 @@ def train(
     """
     if validation is None:
         labels, validation = _set_aside(labels, (options or TrainingOptions()).seed)
-    options = _with_network(options or TrainingOptions(), max(_most(labels), _most(validation)))
+    options = _with_network(
+        options or TrainingOptions(), len(labels.skeleton.keypoints), max(_most(labels), _most(validation))
+    )
     run = RunFolder(Path(folder))
     run.begin(options, labels)
     trainer = _Trainer(options, labels, validation, run, device)
@@ -317,12 +319,19 @@ def schedule(done: float, warm_up: float = 0.03) -> float:
     return 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
 
 
-def _with_network(options: TrainingOptions, most: int) -> TrainingOptions:
+def _with_network(options: TrainingOptions, keypoints: int, most: int) -> TrainingOptions:
     """Take from the network's own answer its stride, and whether it can tell `most` individuals apart."""
     recipe = options.recipe
     width, height = recipe.input_size
     with torch.random.fork_rng(), torch.inference_mode():
-        answer = build(recipe.architecture, 2, **recipe.options).eval()(torch.zeros(1, 3, height, width))
+        network = build(recipe.architecture, keypoints, **recipe.options).eval()
+        try:
+            answer = network(torch.zeros(1, 3, height, width))
+        except RuntimeError as error:
+            raise ModelError(
+                f"the network {recipe.architecture!r} cannot look at {width} x {height} px ({error}); sides "
+                "that are multiples of 32 suit every network"
+            ) from error
     groups = isinstance(answer, HeatmapOutput) and not (answer.tags is None and answer.pairwise is None)
     if most > 1 and recipe.region != "box":
         if not groups:

@@ -135,7 +135,16 @@ def train(  # noqa: PLR0917 - options of a command line, each with a name
     labels: LabelFiles,
     out: Annotated[Path, typer.Option(help="Run folder: configuration, log, curve, checkpoint, best model.")],
     steps: Annotated[int, typer.Option(help="Batches to train on.")] = 3000,
-    architecture: Annotated[str, typer.Option(help="Name of a network; see the documentation.")] = "unet",
+    architecture: Annotated[
+        str,
+        typer.Option(
+            help="Name of a network, see the documentation; for several individuals in a frame one that "
+            "groups keypoints, as unet_tags, unet_pairwise, higher_hrnet or deeper_cut."
+        ),
+    ] = "unet",
+    size: Annotated[
+        int, typer.Option(help="Width and height of what the network sees, px: a multiple of 32.")
+    ] = 256,
     weights: Annotated[str | None, typer.Option(help="Start from this model.")] = None,
     fraction: Fraction = 0.95,
     seed: Seed = 0,
@@ -149,7 +158,8 @@ def train(  # noqa: PLR0917 - options of a command line, each with a name
 
     learn, test = read_labels(labels).split(fraction, seed)
     say(f"{len(learn)} frames to train on, {len(test)} kept for the test")
-    options = TrainingOptions(recipe=Recipe(architecture=architecture), steps=steps, seed=seed)
+    recipe = Recipe(architecture=architecture, input_size=(size, size))
+    options = TrainingOptions(recipe=recipe, steps=steps, seed=seed)
     train_network(learn, out, options, weights=weights, progress=bar)
     say(
         f"wrote {out / 'best.safetensors'}; judge it with triangulate evaluate {labels} "

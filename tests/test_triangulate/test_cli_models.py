@@ -15,18 +15,19 @@ from triangulate.labelling.session import LabellingSession
 dot = Skeleton.from_names("dot", ["dot"])
 
 
-def dots(folder, count=24):
-    """Images of a bright dot, labelled, as a DeepLabCut project."""
+def dots(folder, count=24, people=1):
+    """Images of bright dots, labelled, as a DeepLabCut project."""
     random = np.random.default_rng(0)
-    xy = random.uniform(12, 52, (count, 1, 1, 2)).round()
+    xy = random.uniform(12, 52, (count, people, 1, 2)).round()
     frames = []
     (folder / "labeled-data" / "v").mkdir(parents=True)
     for number in range(count):
         frames.append(LabelledFrame(path=folder / "labeled-data" / "v" / f"img{number:03d}.png"))
         image = np.full((64, 64, 3), 30, np.uint8)
-        cv2.circle(image, tuple(int(value) for value in xy[number, 0, 0]), 4, (250, 250, 250), -1)
+        for point in xy[number, :, 0].astype(int).tolist():
+            cv2.circle(image, point, 4, (250, 250, 250), -1)
         cv2.imwrite(str(frames[-1].path), image)
-    labels = Labels(frames=tuple(frames), xy=xy, individuals=("individual1",), skeleton=dot)
+    labels = Labels(frames=tuple(frames), xy=xy, individuals=("ann", "bob")[:people], skeleton=dot)
     write_labels(labels, folder)
     return labels
 
@@ -47,6 +48,23 @@ def test_train_then_evaluate(tmp_path):
     assert "test: 5 labels" in result.output
     assert (tmp_path / "e.html").is_file()
     assert (tmp_path / "e.csv").is_file()
+
+
+def test_train_then_evaluate_on_several_individuals(tmp_path):
+    dots(tmp_path / "labels", people=2)
+    words = ("train", tmp_path / "labels", "--steps", 2, "--fraction", 0.8, "--size", 64)
+    result = ran(*words, "--out", tmp_path / "alone")
+    said = " ".join(result.output.split())
+    assert result.exit_code == 1
+    assert "2 individuals in a frame, but the network 'unet' finds one: choose an architecture" in said
+    result = ran(*words, "--out", tmp_path / "run", "--architecture", "unet_tags")
+    assert result.exit_code == 0, result.output
+    model = tmp_path / "run" / "best.safetensors"
+    result = ran("evaluate", tmp_path / "labels", model, "--out", tmp_path / "e.html", "--fraction", 0.8)
+    assert result.exit_code == 0, result.output
+    assert "test: 10 labels" in result.output
+    result = ran(*words, "--out", tmp_path / "odd", "--size", 50)
+    assert (result.exit_code, "cannot look at 50 x 50 px" in " ".join(result.output.split())) == (1, True)
 
 
 def project(folder, skeleton='[detections]\nskeleton = "coco17"\n'):
