@@ -203,7 +203,7 @@ class PoseModel:
         if self.recipe.region == "frame":
             return [box[None] for box in whole]
         rough = self.find(images, whole)
-        close = self.around(rough.xy, rough.confidence)
+        close = sure_box(rough.xy, rough.confidence, self.recipe.input_size, self.recipe.margin, part=0.4)
         wide = box_around(rough.xy, self.recipe.input_size, self.recipe.margin)
         boxes = surest_boxes(images, close, wide, self._sureness)
         return [box[None][np.isfinite(box[:1])] for box in boxes]

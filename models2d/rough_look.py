@@ -12,17 +12,21 @@ Float = NDArray[np.float64]
 Sureness = Callable[[Sequence[Image], Sequence[Float]], Float]
 
 
-def sure_box(xy: Float, confidence: Float, input_size: tuple[int, int], margin: float) -> Float:
-    """Box around the keypoints that are surely there.
+def sure_box(
+    xy: Float, confidence: Float, input_size: tuple[int, int], margin: float, part: float = 0.0
+) -> Float:
+    """Box around the keypoints that are there.
 
     Parameters
     ----------
     xy : (..., keypoints, 2) float, px
     confidence : (..., keypoints) float
-        Keypoints count from 0.15, and from 0.4 of the surest.
+        Keypoints count from 0.15.
     input_size : (int, int)
     margin : float
         As for `box_around`.
+    part : float
+        Keypoints count from this part of the surest one's confidence, too.
 
     Returns
     -------
@@ -36,7 +40,7 @@ def sure_box(xy: Float, confidence: Float, input_size: tuple[int, int], margin: 
     [-10.0, -20.0, 70.0, 60.0]
     """
     known = np.where(np.isfinite(confidence), confidence, 0.0)
-    sure = known >= np.maximum(0.15, 0.4 * known.max(axis=-1, keepdims=True))
+    sure = known >= np.maximum(0.15, part * known.max(axis=-1, keepdims=True))
     sure &= sure.sum(axis=-1, keepdims=True) >= min(2, known.shape[-1])
     return box_around(np.where(sure[..., None], xy, np.nan), input_size, margin)
 

@@ -1,5 +1,7 @@
 """What a rough look is unsure of is neither cut off nor believed unseen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,16 @@ def test_only_images_whose_boxes_differ_are_looked_at():
     np.testing.assert_array_equal(chosen[:3, 2], [10, 40, 10])
     assert np.isnan(chosen[3]).all()
     assert [len(boxes) for boxes in seen] == [2, 2]
+
+
+def test_the_next_frame_is_looked_at_around_all_that_was_found():
+    # A box that leaves out what is a little unsure would leave it out in every later frame too.
+    model = PoseModel(build("unet", 4, widths=(4, 8)), recipe, mouse, device="cpu")
+    box = model.around(head_and_tail[None], np.array([[1.0, 0.9, 0.9, 0.2]]))[0]
+    assert inside(box, head_and_tail)
+    assert np.isnan(model.around(head_and_tail[None], np.array([[0.9, 0.1, 0.1, 0.1]]))).all()
+    whole = PoseModel(model.network, replace(recipe, region="frame"), mouse, device="cpu")
+    assert np.isnan(whole.around(head_and_tail[None], np.ones((1, 4)))).all()  # it never looks closer
 
 
 @pytest.mark.parametrize("batch", [(), (1,), (3, 2)])
