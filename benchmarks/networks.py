@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.measurement import Contender, Timing, race, save, show
+from models2d.block_search import Block, Frames, find_individuals
 from models2d.heatmaps import decode, gaussian_targets
 from models2d.networks.output import HeatmapOutput
 from models2d.networks.registry import build
@@ -16,6 +17,7 @@ from models2d.pose_model import PoseModel
 from models2d.recipe import Recipe
 from models2d.skeleton import Skeleton
 from models2d.weights import load_model
+from triangulate.synthetic.rendering import training_views
 
 # Architecture, options, keypoints, width and height of the input, batch. 278 x 278 is the size at which
 # DeepLabCut published 225 frames/s (GTX 1080 Ti; Mathis & Warren, 2018); sides are multiples of 32.
@@ -61,7 +63,7 @@ def main() -> None:
         "U-net 256 x 256 batch 16, images to heatmaps, per second": _ways("unet", {}, (256, 256), random),
         "HRNet-W32 192 x 256 batch 16": _ways("hrnet", {"width": 32}, (192, 256), random),
         "heatmaps of 64 x 64 to keypoints, per second": _rows(race(_decoding(random))),
-        "frames of 800 x 600, per second": _rows(race([_whole(random)])),
+        "demo network, images of 800 x 600 to keypoints, per second": _rows(race(_following())),
     }
     for title, table in tables.items():
         show(title, table)
@@ -116,19 +118,29 @@ def _decoding(random: np.random.Generator) -> list[Contender]:
     ]
 
 
-def _whole(random: np.random.Generator) -> Contender:
-    """Both looks of the shipped network at 800x600 frames: find the figure, then its keypoints."""
-    model = load_model("demo")
-    if not isinstance(model, PoseModel):
-        raise TypeError("the demo's model is not one of this project")
-    images = [random.integers(0, 255, (600, 800, 3), dtype=np.uint8) for _ in range(16)]
-    box = np.array([199.5, 99.5, 599.5, 499.5])
+def _following() -> list[Contender]:
+    """Let the demo's network locate the figure in each of 8 frames of 4 views, or follow it from the first.
 
-    def both() -> None:
-        model.locate(images)
-        model.find(images, [box] * len(images))
+    The figure stands still, so that it is never lost.
+    """
+    views = training_views(0)
+    frames = [tuple(next(views)[0] for _ in range(4))] * 8
+    contenders = []
+    for precision in ("float32", "bfloat16"):
+        model = load_model("demo", precision=precision)
+        if not isinstance(model, PoseModel):
+            raise TypeError("the demo's model is not one of this project")
+        for every, name in ((1, "located in every frame"), (8, "in every eighth, followed between")):
+            contenders.append(
+                Contender(name=f"{name}, {precision}", call=partial(_found, model, frames, every), count=32)
+            )
+    return contenders
 
-    return Contender(name="demo network, frame and crop", call=both, count=len(images))
+
+def _found(model: PoseModel, frames: Frames, every: int) -> NDArray[np.float64]:
+    block = Block.empty(len(frames), len(frames[0]), 1, len(model.skeleton.keypoints))
+    find_individuals(model, frames, every, block)
+    return block.xy
 
 
 if __name__ == "__main__":
