@@ -17,6 +17,7 @@ from models2d.pose_model import PoseModel
 from models2d.recipe import Recipe
 from models2d.simcc import decode_simcc
 from models2d.skeleton import Skeleton
+from models2d.top_down import TopDown
 from models2d.torchvision_models import KeypointRCNN
 from models2d.weights import load_model
 
@@ -43,6 +44,13 @@ def test_vitpose_and_its_detector_find_people_through_one_door(tmp_path):
     found = model.find([image(), image(1)], [np.array([10.0, 5, 60, 80]), np.array([0.0, 0, 119, 89])])
     assert found.xy.shape == (2, 17, 2)
     assert np.isfinite(found.covariance).all()
+    top_down = TopDown(detector=model, model=model)
+    for box, xy in zip(top_down.around(found.xy, np.ones((2, 17))), found.xy, strict=True):
+        low, high = xy.min(axis=0), xy.max(axis=0)
+        reach = 0.1 * (high - low).max()  # bodies reach beyond their keypoints
+        assert (box[:2] <= low - reach + 1e-9).all()
+        assert (box[2:] >= high + reach - 1e-9).all()
+        assert np.ptp(box[::2]) / np.ptp(box[1::2]) == pytest.approx(48 / 64)
     with pytest.raises(ModelError, match="finds no boxes: load it with a detector"):
         model.locate([image()])
     with pytest.raises(ModelError, match="17 keypoints, skeleton face has 3"):
@@ -200,6 +208,7 @@ def test_rtmpose_simcc_and_heatmap_outputs_give_the_same_point(tmp_path):
         model = load_model(tmp_path / f"{name}.onnx", skeleton=face)
         model.margin = 1.0
         answers.append(model.find([image(size=(48, 64))], [box]).xy[0])
+        assert np.ptp(model.around(xy[None], np.ones((1, 3)))[0, 1::2]) >= 1.2 * np.ptp(xy[:, 1])
     np.testing.assert_allclose(answers[0], xy, atol=1e-3)
     np.testing.assert_allclose(answers[1][[0, 2]], xy[[0, 2]], atol=0.05)
     with pytest.raises(ModelError, match="has 3 keypoints, skeleton coco17 has 17"):
