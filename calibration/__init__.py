@@ -28,6 +28,7 @@ _home = {
     "diagnose_rig": "quality.diagnosis",
     "find_corners": "corners.finding",
     "levelled": "world.levelling",
+    "load_draws": "rig_files.draws",
     "mirror_plane": "world.mirrors",
     "placed_on_board": "world.placement",
     "placed_on_floor": "world.placement",
@@ -35,6 +36,7 @@ _home = {
     "placed_on_track": "points.track_alignment",
     "refine_cameras": "points.refining",
     "save_board": "boards.printing",
+    "save_draws": "rig_files.draws",
     "scaled_to_length": "world.placement",
 }
 """Every public name and the module it lives in, which is imported when the name is first used."""

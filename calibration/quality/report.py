@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.bundle.covariance import PointError, Uncertainty, point_error
+from calibration.bundle.draws import RigDistribution, placed_like
 from calibration.bundle.held_out import HeldOut
 from calibration.bundle.parameters import free_unknowns
 from calibration.bundle.problem import Corners, Unknowns
@@ -91,6 +92,8 @@ class CalibrationReport:
     boards : tuple of BoardPlace
         Where boards that are fixed to the first one are.
     uncertainty : Uncertainty
+    distribution : RigDistribution
+        What `draw_rigs` draws from.
     held_out : HeldOut or None
         Errors in metres on board views left out of the fit; None where that was not asked for.
     volume : PointError
@@ -124,6 +127,7 @@ class CalibrationReport:
     nominal: Float
     boards: tuple[BoardPlace, ...]
     uncertainty: Uncertainty
+    distribution: RigDistribution
     held_out: HeldOut | None
     volume: PointError
     observed: Observed
@@ -172,6 +176,9 @@ class CalibrationReport:
             nominal=sightings.nominal,
             boards=board_places(sightings.boards, unknowns, fit.uncertainty),
             uncertainty=fit.uncertainty,
+            distribution=RigDistribution(
+                rig=rig, unknowns=unknowns, free=free, covariance=fit.uncertainty.covariance
+            ),
             held_out=held_out,
             volume=point_error(xyz, seen, unknowns, free, fit.uncertainty.covariance),
             observed=Observed(
@@ -183,6 +190,31 @@ class CalibrationReport:
             verdicts=(),
         )
         return replace(report, verdicts=tuple(verdicts(report)))
+
+    def draw_rigs(self, count: int = 100, *, placed: Rig | None = None, seed: int = 0) -> tuple[Rig, ...]:
+        """Draw rigs from the calibration's own uncertainty, for `triangulate.reconstruct(rigs=)`.
+
+        The first camera is where it is in every draw: covariances that rest on them are those of places
+        relative to it.
+
+        Parameters
+        ----------
+        count : int
+        placed : Rig, optional
+            The rig in the world that is used, where it was moved or scaled after the calibration.
+        seed : int
+
+        Returns
+        -------
+        rigs : tuple of Rig
+
+        Raises
+        ------
+        ValueError
+            If `placed` is another rig.
+        """
+        drawn = self.distribution.draw(count, seed=seed)
+        return drawn if placed is None else tuple(placed_like(rig, self.rig, placed) for rig in drawn)
 
     def summary(self) -> str:
         """Return the report as a few lines of text.

@@ -240,6 +240,24 @@ def test_swapped_sides_are_put_right_and_reported_unless_switched_off(copied, wa
     assert (lost < 0.1) if wanted else (lost > 0.3)
 
 
+def test_the_calibrations_own_uncertainty_is_added_on_request(copied):
+    before = [read(copied.results("walk") / f"{name}.parquet") for name in ("raw", "trajectories")]
+    text = copied.file.read_text()
+    copied.file.write_text(
+        text.replace("# calibration_uncertainty = true ", "calibration_uncertainty = true ")
+    )
+    outcome = reconstruct_trial(load_project(copied.file), copied.trials[0])
+    assert outcome.reason == "draws changed" or "calibration_uncertainty" in outcome.reason
+    for old, name in zip(before, ("raw", "trajectories"), strict=True):
+        new = read(copied.results("walk") / f"{name}.parquet")
+        np.testing.assert_array_equal(new.xyz, old.xyz)
+        added = (new.covariance - old.covariance)[np.isfinite(old.xyz[..., 0])]
+        assert np.linalg.eigvalsh(added).min() > 0
+    (copied.folder / "calibration.draws.npz").unlink()
+    with pytest.raises(ProjectError, match="needs a calibration made here"):
+        reconstruct_trial(load_project(copied.file), copied.trials[0])
+
+
 @pytest.mark.browser
 def test_the_report_opens_without_an_error(run):
     report = Path(run[0].results("walk") / "report.html")

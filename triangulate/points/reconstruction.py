@@ -85,14 +85,13 @@ def reconstruct(
         points = solve_information(
             xy, information, rig, method=method, inlier_sigmas=inlier_sigmas, narrow_deg=narrow_deg
         )
-        added = calibration_scatter(xy, information, points, rigs, tracks.views) if len(rigs) else 0.0
         here = xyz[part].shape[:-1]
         xyz[part] = points.xyz.reshape(*here, 3)
-        covariance[part] = (points.covariance + added).reshape(*here, 3, 3)
+        covariance[part] = points.covariance.reshape(*here, 3, 3)
         inliers[part] = np.moveaxis(points.inliers.reshape(*here, views), -1, 1)
         error[part] = points.error.reshape(here)
         status[part] = flagged_outside(points, xy, rig).reshape(here)
-    return Trajectories3D(
+    trajectories = Trajectories3D(
         xyz=xyz,
         covariance=covariance,
         inliers=inliers,
@@ -103,6 +102,11 @@ def reconstruct(
         subjects=tracks.subjects,
         fps=tracks.fps,
     )
+    if not len(rigs):
+        return trajectories
+    from triangulate.points.calibration_scatter import with_calibration
+
+    return with_calibration(trajectories, tracks, rig, rigs)
 
 
 def matched(rig: Rig, views: Sequence[str]) -> Rig:
@@ -207,41 +211,6 @@ def flagged_outside(points: SolvedPoints, xy: Float, rig: Rig) -> NDArray[np.int
 
     outside = (points.inliers & ~covered(xy, rig)).any(axis=1)
     return np.where(outside & (points.status < Status.OUTSIDE), Status.OUTSIDE, points.status)
-
-
-def calibration_scatter(
-    xy: Float, information: Float, points: SolvedPoints, rigs: Sequence[Rig], views: Sequence[str]
-) -> Float:
-    """Triangulate the inliers with every rig; return how the points scatter.
-
-    Parameters
-    ----------
-    xy : (points, views, 2) float, px
-    information : (points, views, 3) float, 1/px2
-    points : SolvedPoints
-    rigs : sequence of Rig
-    views : sequence of str
-
-    Returns
-    -------
-    covariance : (points, 3, 3) float, m2
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 10 rigs.
-    """
-    if len(rigs) < 10:
-        raise ValueError(f"rigs: a scatter needs at least 10 draws of the calibration, got {len(rigs)}")
-    used = np.where(points.inliers[..., None], xy, np.nan)
-    total = np.zeros((len(xy), 3))
-    squares = np.zeros((len(xy), 3, 3))
-    for rig in rigs:
-        moved = solve_information(used, information, matched(rig, views), method="linear").xyz - points.xyz
-        total += moved
-        squares += moved[:, :, None] * moved[:, None, :]
-    mean = total / len(rigs)
-    return (squares - len(rigs) * mean[:, :, None] * mean[:, None, :]) / (len(rigs) - 1)
 
 
 def status_counts(trajectories: Trajectories3D) -> dict[str, int]:

@@ -17,6 +17,7 @@ from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError
 from calibration.recordings.recording import Recording
 from calibration.rig import Rig
+from calibration.rig_files.draws import draws_file, save_draws
 from calibration.world.levelling import levelled
 from models2d.detections import Detections2D
 from models2d.skeleton import Skeleton
@@ -25,6 +26,9 @@ from triangulate.projects.freshness import record_of, save_record, stale
 from triangulate.projects.outcomes import Outcome, Progress
 from triangulate.projects.project import Project, Source, Trial
 from triangulate.projects.reconstruction import reconstruct_trial
+
+DRAWS = 100
+"""Rigs drawn from the calibration's uncertainty, kept beside it for the covariance of points."""
 
 
 def open_recording(source: Source, cameras: tuple[str, ...], what: str) -> Recording:
@@ -79,7 +83,7 @@ def calibrate_project(project: Project, *, force: bool = False, progress: Progre
     began, plan = perf_counter(), project.calibration
     if plan.rig is not None:
         return _adopt_rig(project, force)
-    outputs = (project.rig_file, project.rig_file.with_suffix(".html"))
+    outputs = (project.rig_file, project.rig_file.with_suffix(".html"), draws_file(project.rig_file))
     options = {key: value for key, value in asdict(plan).items() if key not in ("recording", "rig")}
     record = record_of(_named("recording", plan.recording), {**options, "cameras": project.cameras})
     reason = "asked to" if force else stale(outputs, record)
@@ -99,8 +103,9 @@ def calibrate_project(project: Project, *, force: bool = False, progress: Progre
         )
     rig, report = calibrate(observations, lens=plan.lens)
     rig = _placed(rig, observations, plan.floor_frame)
-    rig.save(outputs[0])
+    save_draws(report.draw_rigs(DRAWS, placed=rig), outputs[2])
     report.write_html(outputs[1])
+    rig.save(outputs[0])
     save_record(outputs[0], record)
     return Outcome(
         stage="calibrate",
@@ -130,6 +135,7 @@ def _adopt_rig(project: Project, force: bool) -> Outcome:
     reason = "asked to" if force else stale([output], record)
     if reason is not None:
         Rig.load(plan.rig, unit=plan.unit).select(project.cameras).save(output)
+        draws_file(output).unlink(missing_ok=True)  # they would be of another calibration
         save_record(output, record)
     return Outcome(stage="calibrate", outputs=(output,), reason=reason, summary=f"taken from {plan.rig}")
 

@@ -86,6 +86,8 @@ class Project:
         Detections below are not used.
     unswap : bool
         Whether left and right are put right where views mix them up.
+    calibration_uncertainty : bool
+        Whether covariances of points include the calibration's own.
     smooth : bool
     smoothing : dict of str to float
         Options of `smooth` that are not left to the data.
@@ -103,6 +105,7 @@ class Project:
     fps: float | None = None
     min_confidence: float = 0.0
     unswap: bool = True
+    calibration_uncertainty: bool = False
     smooth: bool = True
     smoothing: dict[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ("trc", "c3d", "csv")
@@ -202,6 +205,7 @@ def load_project(path: str | Path) -> Project:
         fps=detections.number("fps", least=0.0),
         min_confidence=detections.number("min_confidence", 0.0) or 0.0,
         unswap=reconstruct.switch("unswap", True),
+        calibration_uncertainty=reconstruct.switch("calibration_uncertainty", False),
         smooth=reconstruct.switch("smooth", True),
         smoothing={key: value for key, value in smoothing.items() if value is not None},
         formats=_formats(top.section("export")),

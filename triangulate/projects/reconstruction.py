@@ -5,6 +5,7 @@ from time import perf_counter
 import numpy as np
 
 from calibration.rig import Rig
+from calibration.rig_files.draws import draws_file, load_draws
 from models2d.detections import Detections2D, Tracks2D
 from triangulate.errors import ProjectError
 from triangulate.export.formats import FORMATS, write
@@ -49,7 +50,11 @@ def reconstruct_trial(
         "smooth": project.smooth,
         **project.smoothing,
     }
-    record = record_of({"calibration": rig_file, "detections": detections}, options)
+    inputs = {"calibration": rig_file, "detections": detections}
+    if project.calibration_uncertainty:
+        options["calibration_uncertainty"] = True
+        inputs["draws"] = draws_file(rig_file)
+    record = record_of(inputs, options)
     reason = "asked to" if force else stale(outputs, record)
     if reason is None:
         return Outcome(stage="reconstruct", trial=trial.name, outputs=outputs)
@@ -57,16 +62,21 @@ def reconstruct_trial(
     from triangulate.points.reconstruction import reconstruct
     from triangulate.reporting.report import write_report
 
-    rig = Rig.load(rig_file)
+    rig, rigs = Rig.load(rig_file), _draws(project)
     inside, dropped = inside_images(read_detections(detections), rig)
     tracks, swaps = _sides_mended(project, _tracks(project, inside, rig), rig)
     raw = final = reconstruct(tracks, rig, min_confidence=project.min_confidence)
     report = None
+    if rigs:  # the smoother starts without, and adds it once by itself
+        from triangulate.points.calibration_scatter import with_calibration
+
+        final = with_calibration(raw, tracks, rig, rigs)
+    kept = final
     if project.smooth:
         from triangulate.smoothing.smoother import smooth
 
-        final, report = smooth(tracks, rig, raw, progress=progress, **project.smoothing)
-    write(raw, outputs[1])
+        final, report = smooth(tracks, rig, raw, rigs=rigs, progress=progress, **project.smoothing)
+    write(kept, outputs[1])
     for path in exports:
         write(final, path)
     write_report(outputs[2], final, rig, tracks=tracks, raw=raw, solve=report, swaps=swaps, title=trial.name)
@@ -85,6 +95,18 @@ def reconstruct_trial(
             f"; {count} detections outside the image of {view} left out" for view, count in dropped.items()
         ),
     )
+
+
+def _draws(project: Project) -> tuple[Rig, ...]:
+    if not project.calibration_uncertainty:
+        return ()
+    path = draws_file(project.rig_file)
+    if not path.is_file():
+        raise ProjectError(
+            f"{path} is not there: calibration_uncertainty = true needs a calibration made here from a "
+            "recording of a board; run `triangulate calibrate`, or leave the option out"
+        )
+    return load_draws(path)
 
 
 def _median(error: np.ndarray) -> float:

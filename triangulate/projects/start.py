@@ -310,6 +310,7 @@ cameras = [{names}]
 [reconstruct]
 smooth = true
 # unswap = true                 # put left and right right where a camera mixes them up; needs three
+# calibration_uncertainty = true  # add the calibration's own to the covariance of every point
 # Strengths are found from the data unless given, as standard deviations:
 # pixel_sigma = 1.0             # px, of a detection
 # acceleration_sigma = 20.0     # m/s2, of a keypoint

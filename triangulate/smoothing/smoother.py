@@ -1,6 +1,6 @@
 """Bundle-adjusted, spatiotemporal smoothing: the most likely smooth trajectories given every view at once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from calibration.lenses.projection import fill_coefficients
 from calibration.rig import Rig
 from calibration.threads import cores
 from models2d.detections import Tracks2D
+from triangulate.points.calibration_scatter import with_calibration
 from triangulate.points.reconstruction import matched
 from triangulate.smoothing.bone_lengths import components
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
@@ -53,6 +54,23 @@ class Task(NamedTuple):
     spacing: int
 
 
+class Prepared(NamedTuple):
+    """A task with everything that its solve reads; `at` are the views' times in frames from its begin.
+
+    Control points begin `pad` knot intervals before the window, `first` and `weights` are the basis at its
+    frames.
+    """
+
+    raw: RawPoints
+    at: Float
+    pad: int
+    first: Int
+    weights: Float
+    start: Float
+    observed: Observed
+    priors: Priors
+
+
 class Problem(NamedTuple):
     """What every window's solve reads; `together` are the tracks interpolated at common times."""
 
@@ -76,6 +94,7 @@ def smooth(
     bone_lengths: ArrayLike | None = None,
     symmetric: bool = False,
     max_gap: float = 0.25,
+    rigs: Sequence[Rig] = (),
     progress: Progress | None = None,
 ) -> tuple[Trajectories3D, SolveReport]:
     """Find the most likely smooth trajectories given all views, frames, keypoints and bones at once.
@@ -90,7 +109,7 @@ def smooth(
     rig : Rig
         Must have every view of the tracks, by name.
     trajectories : Trajectories3D, optional
-        Start, from `reconstruct`; found here unless given.
+        Start, from `reconstruct` without `rigs`; found here unless given.
     pixel_sigma : float, px, optional
         Standard deviation of a detection per axis.
     jerk_sigma : float or (keypoints,) float, m/s3, optional
@@ -105,6 +124,8 @@ def smooth(
         Whether bones left and right have the same length.
     max_gap : float, s
         Longest time without an observation that is bridged.
+    rigs : sequence of Rig, optional
+        Draws from the calibration's own uncertainty, as `reconstruct` takes them.
     progress : callable, optional
         Wraps an iterable as tqdm does.
 
@@ -133,7 +154,10 @@ def smooth(
     solution = Solution.empty(tracks)
     outcomes = list(run(list(plan(problem, max_gap)), problem, solution, progress))
     solution.judge(tracks, max_gap)
-    return solution.trajectories(tracks), solution.report(tracks, problem.strength, outcomes)
+    smoothed = solution.trajectories(tracks)
+    if len(rigs):
+        smoothed = with_calibration(smoothed, tracks, rig, rigs)
+    return smoothed, solution.report(tracks, problem.strength, outcomes)
 
 
 def pack(rig: Rig) -> Views:
@@ -177,29 +201,36 @@ def run(
         yield from done
 
 
-def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
-    """Solve one window and write the frames that it keeps."""
-    (begin, end, first, last), subject, part, spacing = task
+def prepare(task: Task, problem: Problem, room: float = 0.0) -> Prepared:
+    """Gather what a task's solve reads; its splines span `room` frames more than the times at either end."""
+    (begin, end, _, _), subject, part, spacing = task
     frames = slice(begin, end)
-    strength = problem.strength
-    pixels = part_pixels(problem.tracks, task, strength)
+    pixels = part_pixels(problem.tracks, task, problem.strength)
     if problem.trajectories is not None:
         given = given_points(problem.trajectories, frames, subject)
         raw = RawPoints(given.xyz[:, part], given.covariance[:, part], given.inliers[:, part])
     else:
         apart = problem.together is not problem.tracks
-        raw = raw_points(part_pixels(problem.together, task, strength) if apart else pixels, problem.rig)
+        raw = raw_points(part_pixels(problem.together, task, problem.strength) if apart else pixels, problem.rig)
     at, early, late = observation_times(problem.tracks, frames)
-    pad = int(np.ceil(early / spacing))
-    count = pad + control_points((end - begin - 1 + late) / spacing)
+    pad = int(np.ceil((early + room) / spacing))
+    count = pad + control_points((end - begin - 1 + late + room) / spacing)
     index, weights = basis(np.arange(end - begin) / spacing + pad, count)
     seen_index, seen_weights = basis(at / spacing + pad, count)
     priors = prior_terms(task, problem, pixels, seen_index, count)
     observed = observe(pixels, problem, seen_index, seen_weights)
     start = robust_start(raw, priors, index, weights, count)
+    return Prepared(raw, at, pad, index, weights, start, observed, priors)
+
+
+def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
+    """Solve one window and write the frames that it keeps."""
+    (begin, _, first, last), subject, part, _ = task
+    strength = problem.strength
+    raw, _, _, index, weights, start, observed, priors = prepare(task, problem)
     solved = solve(start, problem.views, observed, priors)
     xyz, covariance = posterior(solved, index, weights)
-    inliers, error = np.zeros(pixels.xy.shape[:-1], dtype=np.bool_), np.empty(xyz.shape[:-1])
+    inliers, error = np.zeros(observed.xy.shape[:-1], dtype=np.bool_), np.empty(xyz.shape[:-1])
     examine(solved.control, problem.views, observed, inliers, error)
     covariance = covariance / strength.information
     if strength.persistence[part].any():
