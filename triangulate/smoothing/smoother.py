@@ -211,7 +211,9 @@ def prepare(task: Task, problem: Problem, room: float = 0.0) -> Prepared:
         raw = RawPoints(given.xyz[:, part], given.covariance[:, part], given.inliers[:, part])
     else:
         apart = problem.together is not problem.tracks
-        raw = raw_points(part_pixels(problem.together, task, problem.strength) if apart else pixels, problem.rig)
+        raw = raw_points(
+            part_pixels(problem.together, task, problem.strength) if apart else pixels, problem.rig
+        )
     at, early, late = observation_times(problem.tracks, frames)
     pad = int(np.ceil((early + room) / spacing))
     count = pad + control_points((end - begin - 1 + late + room) / spacing)
