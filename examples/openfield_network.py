@@ -76,6 +76,11 @@ for seed in arguments.seeds:
                 f"{row['labels'] - row['found']} of {row['labels']} not found"
             )
         tests.append((flip, rows[1]["RMSE px"], rows[1]["mean px"]))
+    worst, _ = found[1].worst(1)[0]
+    errors = zip(labels.skeleton.keypoints, found[1].distance[worst, 0], strict=True)
+    print(
+        f"   worst, {test.frames[worst].path.name}: {', '.join(f'{name} {px:.1f} px' for name, px in errors)}"
+    )
     apart, covariance = test.xy[:, 0] - found[1].xy[:, 0], found[1].covariance[:, 0]
     inside.append(((apart, covariance), held_out(apart, covariance)))
 
