@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from calibration import Board, BoardObservations, Camera, Intrinsics, Rig, calibrate
 from calibration.bundle.held_out import triangulated
+from calibration.bundle.lens_rules import LensRules
 from calibration.bundle.parameters import Choice
 from calibration.bundle.problem import Corners
 from calibration.bundle.staging import staged
@@ -84,7 +85,7 @@ def joint_refinement(observations: BoardObservations) -> Rig:
     """Start and joint refinement alone, with a known lens model and a rigid board."""
     views = len(observations.names)
     start, frames = first_unknowns(Sightings.from_observations([observations]), {})
-    choice = Choice(stages=("pinhole8",) * views, lens_of=tuple(range(views)))
+    choice = Choice(stages=("pinhole8",) * views, rules=LensRules.none(views))
     corners = Corners.from_array(observations.xy[frames])
     done = staged(corners, start, choice, observations.sizes, observations.board.corners)
     return done.unknowns.to_rig(observations.names, observations.sizes, (8,) * views)

@@ -32,7 +32,8 @@ from calibration.rig import Rig
 from calibration.start.board_links import first_links, object_poses
 from calibration.start.extrinsics import first_board_poses, first_places
 from calibration.start.intrinsics import first_lens
-from calibration.start.lens_options import known_lenses, lens_groups, lens_stages
+from calibration.start.lens_options import known_lenses, lens_stages
+from calibration.start.lens_parameters import Groups, Values, lens_rules
 from calibration.start.view_graph import check_connected, view_graph
 
 Float = NDArray[np.float64]
@@ -77,7 +78,8 @@ def calibrate(
     thickness: float | None = None,
     lens: str | Mapping[str, str] = "auto",
     intrinsics: Mapping[str, Intrinsics] | None = None,
-    shared: Sequence[Sequence[str]] = (),
+    shared: Groups | Mapping[str, Groups] = (),
+    fixed: Values | None = None,
     board_shape: str = "auto",
     board_sigma: float = OFFSET_SIGMA,
     time_offsets: bool = False,
@@ -99,9 +101,14 @@ def calibrate(
         "pinhole4", "pinhole5", "pinhole8", "pinhole12", "fisheye", or "auto": by held-out error.
     intrinsics : mapping of view to Intrinsics, optional
         Known lenses, which are kept as they are; rescaled where the images have another size.
-    shared : sequence of sequences of view names
-        Groups of identical cameras that share one lens. Views that are crops of one camera's image, as
-        mirrors in it are, always do.
+    shared : sequence of sequences of view names, or mapping of parameter to such groups
+        Groups of identical cameras that share one lens, or some of its parameters, as
+        {"focal": [("a", "b")]}. Views that are crops of one camera's image, as mirrors in it are, always
+        share all of it.
+    fixed : mapping, optional
+        Parameters that are known: {"aspect": 1.0} for all views, {"a": {"cx": 639.5}} for one.
+        There are fx, fy, cx, cy, "focal" for both fx and fy, the aspect fx / fy, and the coefficients of the
+        lens (k1, p1, ...).
     board_shape : "rigid", "warp", "free" or "auto"
         How far the printed board may differ from its nominal shape: not at all, by two bends, or by an offset
         of each corner; "auto" chooses by held-out error.
@@ -127,7 +134,8 @@ def calibrate(
     CalibrationError
         If views never see the board or never share it, or too many corners contradict the fit.
     ValueError
-        For a lens model, board shape or view name that is not known, or known lenses of another aspect ratio.
+        For a lens model, board shape, parameter or view name that is not known, values that contradict each
+        other, or known lenses of another aspect ratio.
     """
     seen = (observations,) if isinstance(observations, BoardObservations) else tuple(observations)
     link = checked_link(linked, thickness, boards=len(seen))
@@ -138,10 +146,10 @@ def calibrate(
     check_connected(graph)
     first = seen[0]
     known = known_lenses(first, intrinsics or {})
+    stages = lens_stages(first.names, lens, known)
     choice = Choice(
-        stages=lens_stages(first.names, lens, known),
-        lens_of=lens_groups(first, shared),
-        flipped=tuple(first.names.index(name) for name in first.mirrored),
+        stages=stages,
+        rules=lens_rules(first, stages, shared=shared, fixed=fixed or {}),
         shape=_checked_shape(board_shape),
         offset_sigma=board_sigma,
         boards=sightings.counts if len(seen) > 1 else (),

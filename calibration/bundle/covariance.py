@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.bundle.adjustment import kernels, normal_equations, reduced
-from calibration.bundle.kernels import PER_VIEW, POSE
+from calibration.bundle.kernels import LENS, PER_VIEW, POSE
 from calibration.bundle.parameters import Free
 from calibration.bundle.problem import Corners, Unknowns
 
@@ -28,6 +28,8 @@ class Uncertainty:
         Of the free unknowns, as "view:parameter"; places are rotations (rad) and translations (m) multiplied
         from the left, relative to the first camera.
     covariance : (free, free) float
+    lenses : (views, 16) float
+        Standard deviations of the numbers of every lens; 0 for those that were not estimated.
     frames : (frames, 6) float
         Standard deviations of the rotation (rad) and translation (m) of every board pose.
     sigma : (views,) float, px
@@ -36,11 +38,14 @@ class Uncertainty:
 
     names: tuple[str, ...]
     covariance: Float
+    lenses: Float
     frames: Float
     sigma: Float
 
     def deviation(self, name: str) -> float:
         """Return the standard deviation of one unknown; 0 for one that was not estimated.
+
+        A parameter that views share stands under the view that owns it; `lenses` has it for all of them.
 
         Parameters
         ----------
@@ -122,9 +127,16 @@ def uncertainty(
     return Uncertainty(
         names=free.names,
         covariance=np.asarray(covariance, dtype=np.float64),
+        lenses=_lens_deviations(free, np.asarray(covariance, dtype=np.float64), len(unknowns.lens)),
         frames=np.sqrt(np.maximum(frames, 0)),
         sigma=effective,
     )
+
+
+def _lens_deviations(free: Free, covariance: Float, views: int) -> Float:
+    """Give every view the standard deviations of its own numbers, also where views share them."""
+    spread = free.spread[: views * PER_VIEW].toarray().reshape(views, PER_VIEW, -1)[:, :LENS]
+    return np.asarray(np.sqrt(np.einsum("vin,nm,vim->vi", spread, covariance, spread, optimize=True)))
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

@@ -8,12 +8,12 @@ from scipy import sparse
 
 from calibration.bundle.board_shape import OFFSET_SIGMA, board_basis, board_prior
 from calibration.bundle.kernels import PER_VIEW
+from calibration.bundle.lens_rules import LENS_NAMES, LensRules, lens_names
 from calibration.bundle.links import Link, corner_derivative, link_values
 from calibration.bundle.problem import MODELS, Unknowns, odd_columns
 
 Float = NDArray[np.float64]
 
-LENS_NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6", "s1", "s2", "s3", "s4")
 POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")
 
 STAGES = {
@@ -127,10 +127,8 @@ class Choice:
     ----------
     stages : (views,) tuple of str
         Key of `STAGES` per view.
-    lens_of : (views,) tuple of int
-        Views with the same number share one lens.
-    flipped : tuple of int
-        Views whose images are flipped left to right: where they share a lens, it is the mirrored one.
+    rules : LensRules
+        Numbers of the lenses that are given or common.
     place : bool
         Whether the cameras' places are free (the first one never is: it is the world).
     shape : "rigid", "warp" or "free"
@@ -148,8 +146,7 @@ class Choice:
     """
 
     stages: tuple[str, ...]
-    lens_of: tuple[int, ...]
-    flipped: tuple[int, ...] = ()
+    rules: LensRules
     place: bool = True
     shape: str = "rigid"
     offset_sigma: float = OFFSET_SIGMA
@@ -175,11 +172,8 @@ def free_unknowns(choice: Choice, unknowns: Unknowns, sizes: NDArray[np.int64], 
     free : Free
     """
     columns = _Columns()
-    owner: dict[int, int] = {}
     for view, stage in enumerate(choice.stages):
-        first = owner.setdefault(choice.lens_of[view], view)
-        odd = (view in choice.flipped) != (first in choice.flipped)
-        _add_lens(columns, view, first, stage, unknowns=unknowns, size=sizes[view], odd=odd)
+        _add_lens(columns, view, stage, choice.rules, unknowns=unknowns, size=sizes[view])
         if choice.place and view > 0:
             for i, name in enumerate(POSE_NAMES):
                 columns.add(view, 16 + i, f"{view}:{name}")
@@ -195,30 +189,38 @@ def free_unknowns(choice: Choice, unknowns: Unknowns, sizes: NDArray[np.int64], 
 def _add_lens(
     columns: "_Columns",
     view: int,
-    first: int,
     stage: str,
+    rules: LensRules,
     *,
     unknowns: Unknowns,
     size: NDArray[np.int64],
-    odd: bool,
 ) -> None:
-    turned = odd_columns(int(unknowns.model[view])) if odd else []
-    for i in STAGES[stage]:
-        if stage in ONE_FOCAL and i == 1:
-            columns.add(view, 1, f"{first}:fx")
-        else:
-            sign = -1.0 if i in turned else 1.0
-            columns.add(view, i, f"{first}:{LENS_NAMES[i]}", source=True, sign=sign)
-    if first != view or stage == "none":
-        return
+    final = stage in FAMILY
+    # Before, coefficients are those of another family, which no value was given for.
+    held = np.isfinite(rules.value[view]) & (final | (np.arange(len(LENS_NAMES)) < 4))
     model = MODELS[unknowns.model[view]]
-    for i in STAGES[stage]:
+    words = lens_names(model)
+    names = {i: f"{rules.owner[view, i]}:{words[i]}" for i in STAGES[stage] if not held[i]}
+    turned = odd_columns(int(unknowns.model[view]))
+    aspect = rules.aspect[view]
+    if stage in ONE_FOCAL and np.isnan(aspect):
+        aspect = 1.0
+    for i, name in names.items():
+        if i == 1 and 0 in names and np.isfinite(aspect):
+            columns.add(view, 1, names[0], scale=1 / aspect)
+            continue
+        odd = rules.flipped[view] != rules.flipped[rules.owner[view, i]]
+        columns.add(view, i, name, source=True, scale=-1.0 if odd and i in turned else 1.0)
         if i >= 4:
-            columns.prior(f"{first}:{LENS_NAMES[i]}", 0.0, PRIOR_SIGMA[model][i - 4])
+            columns.prior(name, 0.0, PRIOR_SIGMA[model][i - 4])
         elif i >= 2:
-            columns.prior(f"{first}:{LENS_NAMES[i]}", (size[i - 2] - 1) / 2, CENTER_SIGMA * max(size))
-    if stage not in ONE_FOCAL:
-        columns.ties.append((f"{first}:fx", f"{first}:fy", ASPECT_SIGMA * unknowns.lens[view, 0]))
+            columns.prior(name, (size[i - 2] - 1) / 2, CENTER_SIGMA * max(size))
+    if stage not in ONE_FOCAL and np.isnan(aspect):
+        lens, sigma = unknowns.lens[view], ASPECT_SIGMA * unknowns.lens[view, 0]
+        if 0 in names and 1 in names:
+            columns.tie(names[0], names[1], sigma)
+        elif 0 in names or 1 in names:  # the other one is given
+            columns.prior(names.get(0) or names[1], lens[1] if 0 in names else lens[0], sigma)
 
 
 class _Columns:
@@ -226,22 +228,23 @@ class _Columns:
 
     def __init__(self) -> None:
         self.index: dict[str, int] = {}
-        self.entries: list[tuple[int, int]] = []
-        self.signs: list[float] = []
+        self.entries: list[tuple[int, int, float]] = []
         self.source: list[int] = []
-        self.known: list[tuple[str, float, float]] = []
-        self.ties: list[tuple[str, str, float]] = []
+        self.known: dict[str, tuple[float, float]] = {}
+        self.ties: dict[tuple[str, str], float] = {}
 
-    def add(self, view: int, i: int, name: str, *, source: bool = False, sign: float = 1.0) -> None:
+    def add(self, view: int, i: int, name: str, *, source: bool = False, scale: float = 1.0) -> None:
         row = PER_VIEW * view + i
         if name not in self.index:
             self.index[name] = len(self.index)
             self.source.append(row if source or i < 16 else -1)
-        self.entries.append((row, self.index[name]))
-        self.signs.append(sign)
+        self.entries.append((row, self.index[name], scale))
 
     def prior(self, name: str, mean: float, sigma: float) -> None:
-        self.known.append((name, mean, sigma))
+        self.known.setdefault(name, (mean, sigma))
+
+    def tie(self, one: str, other: str, sigma: float) -> None:
+        self.ties.setdefault((one, other), sigma)
 
     def build(
         self, views: int, nominal: Float, offsets: Float, board: Float, *, links: int, link: Link | None
@@ -251,16 +254,18 @@ class _Columns:
                 self.index[f"board{i}:{name}"] = len(self.index)
                 self.source.append(-1)
             if link is not None:
-                self.known += [(f"board{i}:{name}", mean, sigma) for name, mean, sigma in link.prior()]
+                for name, value, sigma in link.prior():
+                    self.prior(f"board{i}:{name}", value, sigma)
         lens, shape = len(self.index), offsets.shape[1]
-        rows, columns = np.array(self.entries, dtype=np.int64).reshape(-1, 2).T
-        spread = sparse.csr_matrix((self.signs, (rows, columns)), shape=(PER_VIEW * views, lens - 6 * links))
+        rows, columns, scales = np.array(self.entries).reshape(-1, 3).T
+        where = rows.astype(np.int64), columns.astype(np.int64)
+        spread = sparse.csr_matrix((scales, where), shape=(PER_VIEW * views, lens - 6 * links))
         prior, mean = np.zeros((lens + shape, lens + shape)), np.zeros(lens + shape)
-        for name, value, sigma in self.known:
+        for name, (value, sigma) in self.known.items():
             i = self.index[name]
             prior[i, i] += sigma**-2
             mean[i] = value
-        for one, other, sigma in self.ties:
+        for (one, other), sigma in self.ties.items():
             i, j = self.index[one], self.index[other]
             prior[np.ix_([i, j], [i, j])] += np.array([[1, -1], [-1, 1]]) / sigma**2
         prior[lens:, lens:] = board

@@ -95,6 +95,8 @@ def select(
             for row, size in zip(unknowns.lens, sizes, strict=True)
         ]
         if any(wide):
+            owner = choice.rules.owner[:, 4]
+            wide = [any(w for w, mine in zip(wide, owner, strict=True) if mine == o) for o in owner]
             mixed = ("fisheye" if w and s == "auto" else s for w, s in zip(wide, choice.stages, strict=True))
             choices["fisheye"] = with_lens(replace(start, stages=tuple(mixed)), LENSES[0])
         done = {LENSES[0]: shape_cost[start.shape]} if shape else {}

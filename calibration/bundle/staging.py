@@ -53,7 +53,7 @@ def staged(
     -------
     solution : Solution
     """
-    unknowns = sharing(unknowns, choice, sizes)
+    unknowns = _ruled(unknowns, choice, sizes, coefficients=False)
     for stage in ("none", "radial"):
         stages = tuple("none" if final == "none" else stage for final in choice.stages)
         now = replace(choice, stages=stages, shape="rigid", time=False)
@@ -66,18 +66,27 @@ def staged(
     return settle_moving(corners, unknowns, choice, sizes, nominal, instant=instant, stamp=stamp)
 
 
-def sharing(unknowns: Unknowns, choice: Choice, sizes: Int) -> Unknowns:
-    """Give views that share a lens the one of middle focal length to start from, flipped where they are."""
-    lens = unknowns.lens.copy()
-    for owner in set(choice.lens_of):
-        group = [v for v, mine in enumerate(choice.lens_of) if mine == owner and choice.stages[v] != "none"]
-        if not group:
-            continue
-        middle = sorted(group, key=lambda v: float(unknowns.lens[v, 0]))[len(group) // 2]
-        row, model, width = unknowns.lens[middle], int(unknowns.model[middle]), int(sizes[middle, 0])
-        for view in group:
-            odd = (view in choice.flipped) != (middle in choice.flipped)
-            lens[view] = flipped_row(row, model, width) if odd else row
+def _ruled(unknowns: Unknowns, choice: Choice, sizes: Int, *, coefficients: bool) -> Unknowns:
+    """Give the lenses the numbers that are given or common.
+
+    What views share is taken from the one of middle focal length, flipped where they are. Coefficients that
+    are given mean something only in the final family of each lens.
+    """
+    rules, given = choice.rules, unknowns.lens
+    estimated = np.array([stage != "none" for stage in choice.stages])
+    lens = given.copy()
+    for i in range(lens.shape[1]):
+        for owner in np.unique(rules.owner[estimated, i]):
+            group = np.flatnonzero(estimated & (rules.owner[:, i] == owner))
+            middle = group[np.argsort(given[group, 0], kind="stable")[len(group) // 2]]
+            turned = flipped_row(given[middle], int(unknowns.model[middle]), int(sizes[middle, 0]))
+            odd = rules.flipped[group] != rules.flipped[middle]
+            lens[group, i] = np.where(odd, turned[i], given[middle, i])
+    held = np.isfinite(rules.value) & estimated[:, None]
+    held[:, 4:] &= coefficients
+    lens[held] = rules.value[held]
+    tied = np.isfinite(rules.aspect) & estimated & ~held[:, 1]
+    lens[tied, 1] = lens[tied, 0] / rules.aspect[tied]
     return replace(unknowns, lens=lens)
 
 
@@ -114,7 +123,8 @@ def prepared(unknowns: Unknowns, choice: Choice, sizes: Int, nominal: Float) -> 
     basis = board_basis(nominal, choice.shape, choice.boards)
     if basis.shape[1] < len(offset):
         offset = basis @ np.linalg.lstsq(basis, offset, rcond=None)[0]
-    return replace(unknowns, lens=lens, model=model, board=nominal + offset.reshape(-1, 3))
+    moved = replace(unknowns, lens=lens, model=model, board=nominal + offset.reshape(-1, 3))
+    return _ruled(moved, choice, sizes, coefficients=True)
 
 
 def settle(

@@ -104,9 +104,9 @@ def _camera_table(report: "CalibrationReport") -> str:
     for view, camera in enumerate(report.rig.cameras):
         K = camera.intrinsics.K
         values = [
-            f"{value:.2f} &plusmn; {report.uncertainty.deviation(f'{view}:{name}'):.2f}"
-            for name, value in zip(
-                ("fx", "fy", "cx", "cy"), (K[0, 0], K[1, 1], K[0, 2], K[1, 2]), strict=True
+            f"{value:.2f} &plusmn; {deviation:.2f}" if deviation > 0 else f"{value:.2f} (given)"
+            for value, deviation in zip(
+                (K[0, 0], K[1, 1], K[0, 2], K[1, 2]), report.uncertainty.lenses[view, :4], strict=True
             )
         ]
         lens = "given" if report.lenses[view] == "none" else report.lenses[view]

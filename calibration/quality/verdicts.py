@@ -56,7 +56,7 @@ def _view_verdicts(report: "CalibrationReport", view: int) -> Iterator[str]:
                 f"camera {name}: shares only {shared.max()} board views with its best partner {other}; hold "
                 f"the board where both see it"
             )
-    focal = report.uncertainty.deviation(f"{view}:fx") / lens.K[0, 0]
+    focal = report.uncertainty.lenses[view, 0] / lens.K[0, 0]
     if focal > UNCERTAIN_FOCAL:
         yield (
             f"camera {name}: focal length uncertain by {focal:.1%}; record the board nearer to it and tilted "

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from calibration.boards.poses import BoardPoses, board_poses
 from calibration.bundle.adjustment import noise, refine, residuals
+from calibration.bundle.lens_rules import LensRules
 from calibration.bundle.parameters import Choice, free_unknowns
 from calibration.bundle.problem import MODELS, Corners, lens_row, row_lens, start_unknowns
 from calibration.camera import Intrinsics
@@ -114,7 +115,8 @@ def _fit(xy: Float, board: Float, guess: FirstLens, poses: BoardPoses) -> FirstL
         board=board,
     )
     for stage in ("start", "radial"):
-        free = free_unknowns(Choice(stages=(stage,), lens_of=(0,)), unknowns, np.array([guess.size]), board)
+        choice = Choice(stages=(stage,), rules=LensRules.none(1))
+        free = free_unknowns(choice, unknowns, np.array([guess.size]), board)
         for _ in range(2):
             sigma = noise(corners, residuals(corners, unknowns), 1)
             unknowns = refine(corners, unknowns, free, sigma, iterations=6, tolerance=1e-3).unknowns

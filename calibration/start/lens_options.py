@@ -1,4 +1,4 @@
-"""What is said about the lenses before a calibration: which are known, which model, which views share one."""
+"""What is said about the lenses before a calibration: which are known, and which model the others have."""
 
 from collections.abc import Mapping, Sequence
 
@@ -77,25 +77,6 @@ def same_camera(observations: BoardObservations) -> list[list[str]]:
         if crop is not None:
             groups.setdefault(crop.camera, []).append(name)
     return list(groups.values())
-
-
-def lens_groups(observations: BoardObservations, shared: Sequence[Sequence[str]]) -> tuple[int, ...]:
-    """Return a number for each view; views with the same number share one lens.
-
-    Raises
-    ------
-    ValueError
-        For a view name that is not known.
-    """
-    names = observations.names
-    number = list(range(len(names)))
-    for group in [*shared, *same_camera(observations)]:
-        missing = [name for name in group if name not in names]
-        if missing:
-            raise ValueError(f"shared: no view called {', '.join(missing)}: the views are {', '.join(names)}")
-        merged = {number[names.index(name)] for name in group}
-        number = [min(merged) if mine in merged else mine for mine in number]
-    return tuple(number)
 
 
 def _check_names(what: str, names: Sequence[str], known: tuple[str, ...]) -> None:

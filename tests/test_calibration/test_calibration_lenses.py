@@ -5,6 +5,7 @@ import pytest
 
 from calibration import Board
 from calibration.bundle.adjustment import move, normal_equations, residuals
+from calibration.bundle.lens_rules import LensRules
 from calibration.bundle.parameters import Choice, free_unknowns
 from calibration.bundle.problem import Corners, row_lens, start_unknowns
 from calibration.lenses.conversion import to_rational, widest_angle
@@ -47,7 +48,7 @@ def scene():
 def test_derivatives_agree_with_differences():
     corners, unknowns = scene()
     sizes = np.array([[1280, 1024]] * 3)
-    choice = Choice(stages=stages, lens_of=(0, 1, 2), shape="free", time=True)
+    choice = Choice(stages=stages, rules=LensRules.none(3), shape="free", time=True)
     free = free_unknowns(choice, unknowns, sizes, board)
     normal = normal_equations(corners, unknowns, free, np.ones(3), 0.0)
     pull = free.prior @ (free.mean - free.read(unknowns))

@@ -8,6 +8,7 @@ import pytest
 from calibration import calibrate
 from calibration.bundle.adjustment import residuals
 from calibration.bundle.covariance import point_error, uncertainty
+from calibration.bundle.lens_rules import LensRules
 from calibration.bundle.parameters import Choice, free_unknowns
 from calibration.bundle.problem import Corners
 from calibration.bundle.staging import LOSS, settle, staged
@@ -26,7 +27,7 @@ def mouse(recordings):
 def test_reported_deviations_match_the_scatter_over_seeds():
     truth = true_rig(views=4, spread=4.0)
     clean = observe(truth, frames=80, noise=0.0)
-    choice = Choice(stages=("pinhole8",) * 4, lens_of=tuple(range(4)), shape="free")
+    choice = Choice(stages=("pinhole8",) * 4, rules=LensRules.none(4), shape="free")
     sizes, nominal = clean.sizes, board.corners
     start, frames = first_unknowns(Sightings.from_observations([clean]), {})
     start = staged(Corners.from_array(clean.xy[frames]), start, choice, sizes, nominal).unknowns
