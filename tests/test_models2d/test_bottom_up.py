@@ -18,6 +18,7 @@ from models2d.inference import detect
 from models2d.judging import matched
 from models2d.labels import LabelledFrame, Labels
 from models2d.networks.output import HeatmapOutput
+from models2d.networks.registry import build
 from models2d.pose_model import PoseModel
 from models2d.recipe import Recipe
 from models2d.skeleton import Skeleton
@@ -246,3 +247,17 @@ def test_an_image_that_takes_too_long_has_nobody_and_says_so(monkeypatch):
         found = drawn().find_all([np.zeros((320, 320, 3), dtype=np.uint8)])[0]
     assert found.xy.shape == (0, 3, 2)
     assert found.covariance.shape == (0, 3, 2, 2)
+
+
+@pytest.mark.parametrize("architecture", ["unet_tags", "unet_pairwise"])
+def test_a_mirror_image_leaves_what_groups_as_it_was(architecture):
+    torch.manual_seed(0)
+    network = build(architecture, 3, widths=(8, 16, 24))
+    patches = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), dtype=np.uint8)
+    plain, flipped = (
+        PoseModel(network, recipe, fish, device="cpu", flip=flip).answer(patches) for flip in (False, True)
+    )
+    assert not torch.equal(plain.heatmaps, flipped.heatmaps)
+    for one, other in ((plain.tags, flipped.tags), (plain.pairwise, flipped.pairwise)):
+        assert (one is None) == (other is None)
+        assert one is None or torch.equal(one, other)
