@@ -155,6 +155,12 @@ def total_loss(
     Returns
     -------
     loss : () float
+
+    Notes
+    -----
+    Heatmaps count in units of one Gaussian. Tags count as much, about the ratio of Newell et al.'s 1e-3 to
+    heatmaps averaged over 128 x 128 cells. The weights of offsets and vectors, in cells, keep them of one
+    order.
     """
     if isinstance(output, PointOutput):
         return point_loss(output, targets["xy"], targets["known"], flow)
