@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 _home = {
+    "CameraPriors": "smoothing.camera_priors",
     "ProjectError": "errors",
     "SolveReport": "smoothing.solve_report",
     "SolvedPoints": "points.solving",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from models2d.detections import Tracks2D
 from triangulate.points.calibration_scatter import with_calibration
 from triangulate.points.reconstruction import matched
 from triangulate.smoothing.bone_lengths import components
+from triangulate.smoothing.camera_priors import CameraPriors
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
 from triangulate.smoothing.kernels import Observed, Priors, Views
 from triangulate.smoothing.series import robust_fit
@@ -95,6 +97,7 @@ def smooth(
     symmetric: bool = False,
     max_gap: float = 0.25,
     rigs: Sequence[Rig] = (),
+    refine_cameras: CameraPriors | None = None,
     progress: Progress | None = None,
 ) -> tuple[Trajectories3D, SolveReport]:
     """Find the most likely smooth trajectories given all views, frames, keypoints and bones at once.
@@ -126,6 +129,9 @@ def smooth(
         Longest time without an observation that is bridged.
     rigs : sequence of Rig, optional
         Draws from the calibration's own uncertainty, as `reconstruct` takes them.
+    refine_cameras : CameraPriors, optional
+        Whether, and how far, the cameras' places and time offsets are free in the same problem; the report
+        has them. Covariances include what is not known about them then.
     progress : callable, optional
         Wraps an iterable as tqdm does.
 
@@ -137,16 +143,25 @@ def smooth(
     Raises
     ------
     ValueError
-        If a view is not in the rig or an option is out of range.
+        If a view is not in the rig, an option is out of range, or two exclude each other.
     """
     if jerk_sigma is not None and acceleration_sigma is not None:
         raise ValueError("give jerk_sigma or acceleration_sigma, not both: the prior is on one of them")
     if not max_gap >= 0:
         raise ValueError(f"max_gap: expected a time of 0 s or more, got {max_gap}")
+    if len(rigs) and refine_cameras is not None:
+        raise ValueError("give rigs or refine_cameras, not both: refined cameras are drawn from what remains")
     rig = matched(rig, tracks.views)
     order = 2 if acceleration_sigma is not None else 3
     motion_sigma = acceleration_sigma if order == 2 else jerk_sigma
     options = Options(order, pixel_sigma, motion_sigma, bone_sigma, bone_lengths, symmetric)
+    cameras = None
+    if refine_cameras is not None:
+        from triangulate.smoothing.refined_cameras import DRAWS, refined_cameras  # built on this module
+
+        cameras = refined_cameras(tracks, rig, options, refine_cameras)
+        rig, tracks, trajectories = cameras.rig, cameras.timed(tracks), None
+        rigs = cameras.draw(DRAWS)
     views = pack(rig)
     together = synchronised(tracks)
     strength = choose_strength(together, rig, views, options)
@@ -157,7 +172,7 @@ def smooth(
     smoothed = solution.trajectories(tracks)
     if len(rigs):
         smoothed = with_calibration(smoothed, tracks, rig, rigs)
-    return smoothed, solution.report(tracks, problem.strength, outcomes)
+    return smoothed, replace(solution.report(tracks, problem.strength, outcomes), cameras=cameras)
 
 
 def pack(rig: Rig) -> Views:

@@ -73,6 +73,32 @@ def basis(u: ArrayLike, count: int) -> tuple[Int, Float]:
     return first, weights / 6.0
 
 
+def basis_rate(u: ArrayLike, count: int) -> Float:
+    """Differentiate the weights of `basis` with respect to time.
+
+    Parameters
+    ----------
+    u : (...) float
+        Times in knot intervals.
+    count : int
+        Number of control points.
+
+    Returns
+    -------
+    rates : (..., 4) float
+        Per knot interval; they sum to zero.
+
+    Examples
+    --------
+    >>> (2 * basis_rate(2.0, 12)).round(12).tolist()
+    [-1.0, 0.0, 1.0, 0.0]
+    """
+    u = np.asarray(u, dtype=np.float64)
+    f = u - np.clip(np.floor(u), 0, count - ORDER)
+    rates = [-((1 - f) ** 2), 3 * f**2 - 4 * f, -3 * f**2 + 2 * f + 1, f**2]
+    return np.stack(rates, axis=-1) / 2.0
+
+
 def penalty(order: int) -> Float:
     """Return the roughness of one knot interval as a quadratic form of its four control points.
 
