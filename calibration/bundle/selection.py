@@ -32,6 +32,9 @@ SHAPE_WORTH = 0.01
 LENS_WORTH = 0.05
 """Another lens than "pinhole8" must lower the held-out cost by this part: noise should not choose."""
 
+PRISM_WORTH = 0.15
+"""So must "pinhole12": its prism terms fit what other errors leave and go astray beyond the covered part."""
+
 FISHEYE_FROM = np.deg2rad(70)
 """Lenses that see farther from their axis are tried as fisheye too."""
 
@@ -86,7 +89,7 @@ def select(
     shape_cost: dict[str, float] = {}
     if shape:
         shape_cost = {name: cost(replace(start, shape=name)) for name in SHAPES}
-        start = replace(start, shape=_best(shape_cost, SHAPE_WORTH))
+        start = replace(start, shape=_best(shape_cost, dict.fromkeys(shape_cost, SHAPE_WORTH)))
     lens_cost: dict[str, float] = {}
     if lens:
         choices = {name: replace(with_lens(choice, name), shape=start.shape) for name in LENSES}
@@ -101,7 +104,8 @@ def select(
             choices["fisheye"] = with_lens(replace(start, stages=tuple(mixed)), LENSES[0])
         done = {LENSES[0]: shape_cost[start.shape]} if shape else {}
         lens_cost = done | {name: cost(choices[name]) for name in choices if name not in done}
-        start = choices[_best(lens_cost, LENS_WORTH)]
+        lens_worth = {name: PRISM_WORTH if name == "pinhole12" else LENS_WORTH for name in lens_cost}
+        start = choices[_best(lens_cost, lens_worth)]
     return Selection(choice=start, lens_cost=lens_cost, shape_cost=shape_cost)
 
 
@@ -110,12 +114,12 @@ def with_lens(choice: Choice, lens: str) -> Choice:
     return replace(choice, stages=tuple(lens if stage == "auto" else stage for stage in choice.stages))
 
 
-def _best(cost: dict[str, float], worth: float) -> str:
-    """Return the first candidate that no later one beats clearly."""
+def _best(cost: dict[str, float], worth: dict[str, float]) -> str:
+    """Return the first candidate that no later one beats by what it must."""
     names = list(cost)
     best = names[0]
     for name in names[1:]:
-        if not cost[name] >= cost[best] * (1 - worth):
+        if not cost[name] >= cost[best] * (1 - worth[name]):
             best = name
     return best
 

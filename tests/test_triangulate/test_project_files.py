@@ -86,7 +86,7 @@ BAD = {
         'columns = 7\nkind = "circles"',
         "calibration.board.kind: expected one of charuco",
     ),
-    "lens": ("floor_frame = 3", 'lens = "wide"', "calibration.lens: expected one of pinhole4"),
+    "lens": ("floor_frame = 3", 'lens = "wide"', "calibration.lens: expected one of auto, pinhole4"),
     "format": ('["trc"]', '["xls"]', ":21: export.formats: no format called 'xls'; known are parquet"),
     "infinite": ("bone_sigma = 0.002", "bone_sigma = inf", "reconstruct.bone_sigma: expected a number"),
     "camera of a trial": ("left = ", "lefty = ", "no camera is called lefty; camera left is missing"),

@@ -15,7 +15,7 @@ Source = dict[str, Path] | Path
 """Files by the name of the camera, or a folder in which each camera has its own."""
 
 FILE = "project.toml"
-LENSES = ("pinhole4", "pinhole5", "pinhole8", "pinhole12", "fisheye")
+LENSES = ("auto", "pinhole4", "pinhole5", "pinhole8", "pinhole12", "fisheye")
 SMOOTHING = ("pixel_sigma", "jerk_sigma", "acceleration_sigma", "bone_sigma", "max_gap")
 
 
@@ -32,7 +32,7 @@ class CalibrationPlan:
     unit : str or None
         Length unit of that calibration, where its format does not say.
     lens : str or dict of str to str
-        Lens model, for all cameras or by name.
+        Lens model, for all cameras or by name; "auto" chooses by held-out error.
     stride : int
         Every so many frames of the recording are looked at.
     floor_frame : int or None
@@ -43,7 +43,7 @@ class CalibrationPlan:
     board: Board | None = None
     rig: Path | None = None
     unit: str | None = None
-    lens: str | dict[str, str] = "pinhole5"
+    lens: str | dict[str, str] = "auto"
     stride: int = 1
     floor_frame: int | None = None
 
@@ -241,11 +241,11 @@ def _index(value: float | None) -> int | None:
 
 
 def _lens(section: Section, cameras: tuple[str, ...]) -> str | dict[str, str]:
-    value = section.take("lens", "pinhole5")
+    value = section.take("lens", "auto")
     if isinstance(value, str):
-        return section.text("lens", "pinhole5", LENSES) or "pinhole5"
+        return section.text("lens", "auto", LENSES) or "auto"
     inner = section.section("lens")
-    lenses = {name: inner.text(name, "pinhole5", LENSES) or "pinhole5" for name in cameras}
+    lenses = {name: inner.text(name, "auto", LENSES) or "auto" for name in cameras}
     inner.finish()
     return lenses
 

@@ -295,7 +295,7 @@ cameras = [{names}]
 {source}
 {floor}                # frame in which the board lies on the floor: it sets origin and up
 # stride = 5                    # look at every 5th frame of a long recording
-# lens = "pinhole5"             # pinhole4, pinhole5, pinhole8, pinhole12 or fisheye
+# lens = "auto"                 # pinhole4, pinhole5, pinhole8, pinhole12, fisheye; auto: by held-out error
 
 [calibration.board]
 {board}
