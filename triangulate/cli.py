@@ -172,7 +172,8 @@ def init(  # noqa: PLR0917 - options of a command line, each with a name
 def check(project: Folder) -> None:
     """Look at every recording and say what to mend.
 
-    Counts frames, compares sizes and rates, looks for the board, reads the detections.
+    Counts frames, compares sizes and rates, looks for the board, reads the detections; once there are
+    detections, says whether the calibration still fits them and which camera moved.
 
     Exit code 1 if anything keeps a stage from running.
     """
@@ -198,6 +199,30 @@ def calibrate(project: Folder, force: Force = False) -> None:
     from triangulate.projects.project import load_project
 
     _report(calibrate_project(load_project(project), force=force, progress=bar))
+
+
+@app.command(epilog="Example: triangulate refine recordings/ walk --camera left")
+def refine(
+    project: Folder,
+    trials: Trials = None,
+    camera: Annotated[
+        list[str] | None, typer.Option(help="Which camera moved; found out if not given.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="A new file for the calibration.")] = None,
+) -> None:
+    """Put a camera right that moved after the calibration.
+
+    Takes the keypoints of trials made since, holds the other cameras, and writes calibration-refined.toml;
+    no file is overwritten.
+    """
+    from triangulate.projects.drift import refine_project
+    from triangulate.projects.project import load_project
+
+    loaded = load_project(project)
+    chosen = loaded.chosen(tuple(trials or ()))
+    file, report = refine_project(loaded, chosen, cameras=tuple(camera or ()), out=out)
+    say(str(report))
+    say(f'wrote {file}; to use it, set rig = "{file.name}" under [calibration] in {loaded.file}')
 
 
 @app.command(epilog="Example: triangulate detect recordings/ walk run")

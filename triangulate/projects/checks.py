@@ -7,10 +7,12 @@ import numpy as np
 
 from calibration.corners.finding import find_corners
 from calibration.errors import CalibrationError
+from calibration.points.drift import DriftReport
 from calibration.recordings.recording import Recording
 from calibration.rig import Rig
 from calibration.start.view_graph import check_connected, view_graph
 from triangulate.errors import ProjectError
+from triangulate.projects.drift import drifts
 from triangulate.projects.outcomes import Progress
 from triangulate.projects.pipeline import open_recording, read_files
 from triangulate.projects.project import Project, Source, Trial
@@ -58,6 +60,11 @@ def check_project(project: Project, *, progress: Progress | None = None) -> Iter
         yield Finding(where="trials", text="none; add a section [trials.NAME] with a recording", bad=True)
     for trial in project.trials:
         yield from _trial(project, trial)
+    for trial, found in drifts(project):
+        text = str(found)
+        if isinstance(found, DriftReport) and found.moved:
+            text += f"\n`triangulate refine {project.folder} {trial.name}` writes a rig with that mended"
+        yield Finding(where=f"trial {trial.name}, rig", text=text)
 
 
 def _calibration(project: Project, progress: Progress | None) -> Iterator[Finding]:

@@ -134,10 +134,19 @@ def _adopt_rig(project: Project, force: bool) -> Outcome:
     record = record_of({"rig": plan.rig}, {"unit": plan.unit, "cameras": project.cameras})
     reason = "asked to" if force else stale([output], record)
     if reason is not None:
+        _keep(output)
         Rig.load(plan.rig, unit=plan.unit).select(project.cameras).save(output)
         draws_file(output).unlink(missing_ok=True)  # they would be of another calibration
         save_record(output, record)
     return Outcome(stage="calibrate", outputs=(output,), reason=reason, summary=f"taken from {plan.rig}")
+
+
+def _keep(output: Path) -> None:
+    """Keep a calibration that was measured here when another one takes its place."""
+    measured = output.with_suffix(".html")
+    kept = output.with_name("calibration-before.toml")
+    if output.exists() and measured.exists() and not kept.exists():
+        output.replace(kept)
 
 
 def _placed(rig: Rig, observations: BoardObservations, floor_frame: int | None) -> Rig:

@@ -1,0 +1,114 @@
+"""A camera that moved after the calibration is named by `check` and put right by `refine`."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import RigidTransform, Rotation
+from typer.testing import CliRunner
+
+from calibration import Rig
+from models2d import Detections2D, Skeleton, write_detections
+from triangulate import ProjectError
+from triangulate.cli import app
+from triangulate.projects.drift import drifts, refine_project
+from triangulate.projects.pipeline import calibrate_project
+from triangulate.projects.project import load_project
+from triangulate.synthetic.scene import demo_rig
+
+now = demo_rig()
+TEXT = """\
+cameras = ["north", "east", "south", "west"]
+
+[calibration]
+rig = "calibration.toml"
+
+[trials.walk]
+detections = "{camera}.csv"
+"""
+
+
+def knocked(*names):
+    push = RigidTransform.from_components([0.02, 0, 0], Rotation.from_rotvec([0, np.radians(0.8), 0]))
+    cameras = [
+        type(camera)(
+            name=camera.name,
+            intrinsics=camera.intrinsics,
+            cam_from_world=push * camera.cam_from_world if camera.name in names else camera.cam_from_world,
+        )
+        for camera in now.cameras
+    ]
+    return Rig(cameras=tuple(cameras))
+
+
+def project_with(folder, rig, slots=1):
+    rng = np.random.default_rng(0)
+    xyz = np.array([0, 0, 0.8]) + rng.uniform(-0.4, 0.4, (120, 5, 3))
+    xy = np.moveaxis(np.array(now.project(xyz)), 2, 1)[:, :, None] + rng.normal(0, 0.7, (120, 4, 1, 5, 2))
+    xy[rng.random(xy.shape[:-1]) < 0.1] = np.nan
+    skeleton = Skeleton(name="blob", keypoints=tuple("abcde"))
+    confidence = np.where(np.isfinite(xy[..., 0]), 0.9, np.nan)
+    # In another order than the rig: cameras go by name.
+    views, order = ("west", "north", "south", "east"), [3, 0, 2, 1]
+    found = Detections2D(
+        xy=xy[:, order], confidence=confidence[:, order], views=views, skeleton=skeleton, fps=30.0
+    )
+    (folder / "results" / "walk").mkdir(parents=True)
+    write_detections(found, folder / "results" / "walk" / "detections.parquet")
+    rig.save(folder / "calibration.toml")
+    (folder / "project.toml").write_text(TEXT)
+    return load_project(folder)
+
+
+def test_a_rig_that_still_fits_is_said_to(tmp_path):
+    ((trial, report),) = drifts(project_with(tmp_path, now))
+    assert trial.name == "walk"
+    assert str(report).startswith("all cameras agree")
+
+
+def test_check_names_the_camera_that_moved_and_what_to_do(tmp_path):
+    project_with(tmp_path, knocked("south"))
+    done = CliRunner().invoke(app, ["check", str(tmp_path)])
+    assert "trial walk, rig: south has moved by" in done.output
+    assert f"`triangulate refine {tmp_path} walk` writes a rig with that mended" in done.output
+
+
+def test_refine_writes_a_new_file_and_moves_one_camera_only(tmp_path):
+    old = knocked("south")
+    project = project_with(tmp_path, old)
+    before = project.rig_file.read_bytes()
+    done = CliRunner().invoke(app, ["refine", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert 'set rig = "calibration-refined.toml"' in done.output
+    assert project.rig_file.read_bytes() == before
+    refined = Rig.load(tmp_path / "calibration-refined.toml")
+    np.testing.assert_allclose(refined.centers, now.centers, atol=4e-3)
+    for camera, was in zip(refined.cameras, Rig.load(project.rig_file).cameras, strict=True):
+        moved = np.abs(camera.cam_from_world.as_matrix() - was.cam_from_world.as_matrix()).max()
+        assert (moved > 1e-3) == (camera.name == "south")
+    with pytest.raises(ProjectError, match=r"calibration-refined.toml exists and is not overwritten"):
+        refine_project(project, project.trials)
+
+
+def test_nothing_is_refined_where_nothing_moved(tmp_path):
+    project = project_with(tmp_path, now)
+    with pytest.raises(ProjectError, match="nothing to refine: all cameras agree"):
+        refine_project(project, project.trials)
+    assert not (tmp_path / "calibration-refined.toml").exists()
+
+
+def test_a_trial_without_detections_cannot_tell(tmp_path):
+    project = project_with(tmp_path, now)
+    (project.results("walk") / "detections.parquet").unlink()
+    assert list(drifts(project)) == []
+    with pytest.raises(ProjectError, match="run `triangulate detect"):
+        refine_project(project, project.trials)
+
+
+def test_the_measured_calibration_is_kept_when_another_takes_its_place(tmp_path):
+    project = project_with(tmp_path, knocked("south"))
+    (tmp_path / "calibration.html").write_text("")
+    measured = project.rig_file.read_bytes()
+    file, _ = refine_project(project, project.trials)
+    project.file.write_text(TEXT.replace('"calibration.toml"', f'"{file.name}"'))
+    calibrate_project(load_project(tmp_path))
+    assert (tmp_path / "calibration-before.toml").read_bytes() == measured
+    np.testing.assert_allclose(Rig.load(project.rig_file).centers, Rig.load(file).centers)

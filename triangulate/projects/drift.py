@@ -1,0 +1,151 @@
+"""Does a project's rig still fit its trials, which camera moved, and a rig with only that one refined."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.errors import CalibrationError
+from calibration.points.drift import DriftReport, check_drift
+from calibration.points.refining import PointsReport, refine_cameras
+from calibration.rig import Rig
+from models2d.detections import Detections2D
+from triangulate.errors import ProjectError
+from triangulate.points.image_bounds import inside_images
+from triangulate.projects.project import Project, Trial
+
+MOST_FRAMES = 2000
+"""Frames of a trial that are looked at, evenly picked: more would not tell more."""
+
+
+def trial_drift(project: Project, trial: Trial, rig: Rig) -> DriftReport:
+    """Check the rig against the keypoints of a trial.
+
+    Parameters
+    ----------
+    project : Project
+    trial : Trial
+        With a detections.parquet among its results.
+    rig : Rig
+
+    Returns
+    -------
+    report : DriftReport
+
+    Raises
+    ------
+    CalibrationError
+        If the cameras share too few keypoints, with the counts.
+    ProjectError, TriangulationError
+        If there are no detections, or they do not fit the cameras.
+    """
+    views, xy = _points(project, trial, rig)
+    return check_drift(rig.select(views), xy)
+
+
+def drifts(project: Project) -> Iterable[tuple[Trial, DriftReport | str]]:
+    """Check the rig against every trial that has detections already.
+
+    Parameters
+    ----------
+    project : Project
+
+    Yields
+    ------
+    trial : Trial
+    report : DriftReport or str
+        Why it cannot be told, in words, where it cannot.
+    """
+    if not project.rig_file.is_file():
+        return
+    rig = Rig.load(project.rig_file)
+    for trial in project.trials:
+        if _detections_file(project, trial).is_file():
+            try:
+                yield trial, trial_drift(project, trial, rig)
+            except (CalibrationError, ValueError) as error:
+                yield trial, f"whether the rig still fits cannot be told: {error}"
+
+
+def refine_project(
+    project: Project, trials: Iterable[Trial], *, cameras: Iterable[str] = (), out: Path | None = None
+) -> tuple[Path, PointsReport]:
+    """Refine the cameras that moved from the keypoints of trials, and write the rig beside the old one.
+
+    Parameters
+    ----------
+    project : Project
+    trials : iterable of Trial
+        Made after the camera moved.
+    cameras : iterable of str
+        Which to refine; those that `check_drift` finds unless given.
+    out : path, optional
+        A new file; calibration-refined.toml in the project's folder unless given.
+
+    Returns
+    -------
+    out : path
+    report : PointsReport
+
+    Raises
+    ------
+    ProjectError
+        If the file exists, there is no rig, no camera has moved, or it cannot be told which.
+    CalibrationError
+        If the cameras share too few keypoints, with the counts.
+    """
+    out = project.folder / "calibration-refined.toml" if out is None else out
+    if out.exists():
+        raise ProjectError(f"{out} exists and is not overwritten: name another file, or move it away")
+    if not project.rig_file.is_file():
+        raise ProjectError(f"{project.rig_file} is not there yet; run `triangulate calibrate` first")
+    rig = Rig.load(project.rig_file).select(project.cameras)
+    xy = np.concatenate([_seen_by(rig, *_points(project, trial, rig)) for trial in trials])
+    moved = tuple(cameras) or _moved(check_drift(rig, xy))
+    refined, report = refine_cameras(rig, xy, cameras=moved)
+    refined.save(out)
+    return out, report
+
+
+def _moved(report: DriftReport) -> tuple[str, ...]:
+    if not report.moved:
+        raise ProjectError(f"nothing to refine: {report}")
+    if not report.certain:
+        raise ProjectError(f"{report} Say which with --camera NAME, or calibrate again.")
+    return report.moved
+
+
+def _detections_file(project: Project, trial: Trial) -> Path:
+    return project.results(trial.name) / "detections.parquet"
+
+
+def _seen_by(rig: Rig, views: tuple[str, ...], xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Put points in the order of a rig's cameras; NaN for cameras without."""
+    whole = np.full((len(xy), len(rig), 2), np.nan)
+    whole[:, [rig.names.index(name) for name in views]] = xy
+    return whole
+
+
+def _points(project: Project, trial: Trial, rig: Rig) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Return the views of a trial, and its keypoints, (points, views, 2) px."""
+    from models2d.readers.joining import read_detections
+
+    file = _detections_file(project, trial)
+    if not file.is_file():
+        raise ProjectError(f"{file} is not there yet; run `triangulate detect {project.file}` first")
+    found, _ = inside_images(read_detections(file), rig)
+    xy = _identified(project, found, rig)
+    picks = np.unique(np.linspace(0, len(xy) - 1, min(MOST_FRAMES, len(xy))).round().astype(int))
+    return found.views, xy[picks].transpose(0, 2, 3, 1, 4).reshape(-1, len(found.views), 2)
+
+
+def _identified(project: Project, found: Detections2D, rig: Rig) -> NDArray[np.float64]:
+    """Keypoints of the same subject in all views, (frames, views, subjects, keypoints, 2)."""
+    sure = found.confidence >= project.min_confidence
+    if found.shape[2] == 1:
+        return np.where(sure[..., None], found.xy, np.nan)
+    from triangulate.association.subjects import associate
+
+    tracks = associate(found, rig, subjects=project.subjects)
+    return np.where((tracks.confidence >= project.min_confidence)[..., None], tracks.xy, np.nan)
