@@ -52,9 +52,9 @@ class BottomUp:
 
     def with_temperature(self, temperature: Float) -> "BottomUp":
         """Return the same model with other covariance temperatures, (keypoints,)."""
-        return self.around(self.model.with_temperature(temperature))
+        return self.with_model(self.model.with_temperature(temperature))
 
-    def around(self, model: PoseModel) -> "BottomUp":
+    def with_model(self, model: PoseModel) -> "BottomUp":
         """Return the same around another model."""
         return BottomUp(model, self.individuals, self.candidates, self.least, self.time_limit)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models2d.pose_model import Found, Model
+from models2d.pose_model import Found, FrameModel, Model
 
 Image = NDArray[np.uint8]
 Float = NDArray[np.float64]
@@ -22,7 +22,7 @@ class Ensemble:
     Raises
     ------
     ValueError
-        If there is none, or their keypoints differ.
+        If there is none, one finds everybody in a frame at once, or their keypoints differ.
     """
 
     def __init__(self, models: Sequence[Model]) -> None:
@@ -30,6 +30,11 @@ class Ensemble:
             raise ValueError("an ensemble needs at least one model")
         keypoints = models[0].skeleton.keypoints
         for number, model in enumerate(models):
+            if isinstance(model, FrameModel):
+                raise ValueError(
+                    f"model {number} finds everybody in a frame at once: only models that look at boxes can "
+                    "be averaged, for they answer for the same individual"
+                )
             if model.skeleton.keypoints != keypoints:
                 raise ValueError(
                     f"model {number} has the keypoints {', '.join(model.skeleton.keypoints)}, model 0 has "

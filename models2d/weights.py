@@ -98,7 +98,7 @@ def load_model(
     if precision is None and not compiled:
         return model
     if isinstance(model, BottomUp):
-        return model.around(model.model.faster(precision=precision, compiled=compiled))
+        return model.with_model(model.model.faster(precision=precision, compiled=compiled))
     if not isinstance(model, PoseModel):
         raise ValueError(f"{source}: precision and compiled are for networks of this project's own kinds")
     return model.faster(precision=precision, compiled=compiled)

@@ -12,6 +12,7 @@ from calibration import Recording
 from models2d.affinity import partners
 from models2d.augmentation import Augmentation
 from models2d.bottom_up import BottomUp
+from models2d.ensemble import Ensemble
 from models2d.errors import ModelError
 from models2d.heatmaps import gaussian_targets
 from models2d.inference import detect
@@ -236,6 +237,11 @@ def test_true_vectors_tell_crossing_fish_apart():
 def test_a_network_without_tags_and_vectors_cannot_group():
     with pytest.raises(ModelError, match="neither tags nor pairwise vectors"):
         drawn(vectors=False).find_all([np.zeros((64, 64, 3), dtype=np.uint8)])
+
+
+def test_what_finds_everybody_at_once_cannot_be_averaged():
+    with pytest.raises(ValueError, match="model 0 finds everybody in a frame at once"):
+        Ensemble([drawn(), drawn()])
 
 
 def test_an_image_that_takes_too_long_has_nobody_and_says_so(monkeypatch):
