@@ -42,6 +42,7 @@ def scene(views, frames, groups):
     xy[rng.random(xy.shape[:-1]) < 0.1] += 60.0
     information = np.broadcast_to([0.8, 0.1, 0.5], (*xy.shape[:-1], 3)).copy()
     information[rng.random(xy.shape[:-1]) < 0.2] = 0.0
+    information[:, 1, -1] = 0.0  # the last view never sees the second keypoint
     observed = Observed(xy, information, np.full(views, KAPPA), NU, first, weights)
     return rig, control, observed, xy - clean
 

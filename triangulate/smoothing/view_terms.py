@@ -37,10 +37,9 @@ def add_views(control, views, observed, band, right, curved):
                 sums[:] = 0.0
                 likelihood[:] = 1.0
                 for view in range(from_view, to_view):
-                    if not load_seen(observed, begin, count, j, view, seen):
-                        continue
-                    project_block(points, views, view, predicted)
-                    weigh_block(seen, predicted, observed.nu, observed.kappa[view], sums, likelihood)
+                    if load_seen(observed, begin, count, j, view, seen):
+                        project_block(points, views, view, predicted)
+                        weigh_block(seen, predicted, observed.nu, observed.kappa[view], sums, likelihood)
                     if (view + 1) % TOGETHER == 0 or view + 1 == to_view:
                         cost -= np.log(likelihood[:count]).sum()
                         likelihood[:] = 1.0
