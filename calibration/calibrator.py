@@ -159,7 +159,7 @@ def calibrate(
     )
     fit = fit_sightings(sightings, choice, known, focal)
     check_rejected(first.names, fit.corners.view, fit.rejected)
-    rig = cropped_rig(fitted_rig(sightings, fit, known), first)
+    rig = fitted_rig(sightings, fit, known).cropped(first.offsets, first.sizes)
     held_out = cross_validate(sightings, fit, known) if validate else None
     return rig, CalibrationReport.from_fit(sightings, fit, graph=graph, rig=rig, held_out=held_out)
 
@@ -343,15 +343,6 @@ def _checked_shape(shape: str) -> str:
     if shape not in (*SHAPES, "auto"):
         raise ValueError(f"board_shape: expected auto, {', '.join(SHAPES)}, got {shape!r}")
     return shape
-
-
-def cropped_rig(rig: Rig, observations: BoardObservations) -> Rig:
-    """Take the lenses of whole images to the parts of them that the views are."""
-    cameras = []
-    for camera, (x, y), size in zip(rig.cameras, observations.offsets, observations.sizes, strict=True):
-        lens = camera.intrinsics.cropped(float(x), float(y), (int(size[0]), int(size[1])))
-        cameras.append(replace(camera, intrinsics=lens))
-    return Rig(cameras=tuple(cameras))
 
 
 def check_rejected(names: tuple[str, ...], view: Int, rejected: NDArray[np.bool_]) -> None:

@@ -140,6 +140,31 @@ class Rig:
             raise ValueError(f"no camera called {', '.join(missing)}: the rig has {', '.join(self.names)}")
         return Rig(cameras=tuple(known[name] for name in names))
 
+    def cropped(self, offsets: ArrayLike, sizes: ArrayLike) -> "Rig":
+        """Return the same cameras for parts of their images.
+
+        Parameters
+        ----------
+        offsets : (views, 2) float, px
+            Where the top-left pixel of each part lies in the image.
+        sizes : (views, 2) int, px
+            Width, height of the parts.
+
+        Returns
+        -------
+        rig : Rig
+        """
+        parts = zip(self.cameras, np.asarray(offsets, float), np.asarray(sizes, int), strict=True)
+        return Rig(
+            cameras=tuple(
+                replace(
+                    camera,
+                    intrinsics=camera.intrinsics.cropped(float(x), float(y), (int(width), int(height))),
+                )
+                for camera, (x, y), (width, height) in parts
+            )
+        )
+
     def moved(self, new_from_world: RigidTransform) -> "Rig":
         """Return the same rig described in another world frame.
 

@@ -49,14 +49,14 @@ def label(  # noqa: PLR0917 - options of a command line, each with a name
     from triangulate.cli import bar, say
     from triangulate.labelling.server import LabellingServer
     from triangulate.labelling.session import LabellingSession
-    from triangulate.projects.pipeline import open_recording
     from triangulate.projects.project import load_project
+    from triangulate.projects.recordings import open_recording
 
     loaded = load_project(project)
     chosen = loaded.chosen((trial,))[0]
     if chosen.recording is None:
         raise ProjectError(f"trial {trial} has no recording in {loaded.file}, so there is nothing to label")
-    recording = open_recording(chosen.recording, loaded.cameras, f"trial {trial}")
+    recording = open_recording(loaded, chosen.recording, f"trial {trial}")
     session = LabellingSession.open(
         recording,
         out or loaded.folder / "labels" / trial,

@@ -22,12 +22,18 @@ class RigDistribution:
     ----------
     rig : Rig
         The estimate; its world is the first camera.
+    sizes : (views, 2) int, px
+        Of the cameras' whole images, of which the views may be parts.
+    offsets : (views, 2) int, px
+        Where the views begin in them.
     unknowns : Unknowns
     free : Free
     covariance : (free, free) float
     """
 
     rig: Rig
+    sizes: NDArray[np.int64]
+    offsets: NDArray[np.int64]
     unknowns: Unknowns
     free: Free
     covariance: Float
@@ -46,7 +52,7 @@ class RigDistribution:
         """
         rng = np.random.default_rng(seed)
         lenses = [camera.intrinsics for camera in self.rig.cameras]
-        sizes = np.array([lens.size for lens in lenses])
+        sizes = [lens.size for lens in lenses]
         coefficients = tuple(len(lens.distortion) for lens in lenses)
         still = np.zeros((len(self.unknowns.Rb), 6))
         values, axes = np.linalg.eigh(self.covariance)
@@ -54,7 +60,8 @@ class RigDistribution:
         rigs = []
         for _ in range(count):
             moved = move(self.unknowns, self.free, root @ rng.standard_normal(len(root)), still)
-            rigs.append(moved.to_rig(self.rig.names, sizes, coefficients))
+            whole = moved.to_rig(self.rig.names, self.sizes, coefficients)
+            rigs.append(whole.cropped(self.offsets, sizes))
         return tuple(rigs)
 
 

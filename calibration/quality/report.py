@@ -177,7 +177,12 @@ class CalibrationReport:
             boards=board_places(sightings.boards, unknowns, fit.uncertainty),
             uncertainty=fit.uncertainty,
             distribution=RigDistribution(
-                rig=rig, unknowns=unknowns, free=free, covariance=fit.uncertainty.covariance
+                rig=rig,
+                sizes=sightings.sizes,
+                offsets=sightings.offsets,
+                unknowns=unknowns,
+                free=free,
+                covariance=fit.uncertainty.covariance,
             ),
             held_out=held_out,
             volume=point_error(xyz, seen, unknowns, free, fit.uncertainty.covariance),

@@ -64,6 +64,17 @@ def test_the_views_share_one_lens_exactly(calibrated):
     assert abs(whole.K[0, 0] / lens.K[0, 0] - 1) < 3e-3
 
 
+def test_drawn_rigs_are_of_the_same_parts_and_share_their_lens(calibrated):
+    rig, report = calibrated
+    apart = [in_millimetres(drawn) for drawn in report.draw_rigs(5)]
+    assert max(apart) < 0.1
+    *_, width, height = mirror_scene.boxes["direct"]
+    for drawn in report.draw_rigs(2):
+        assert drawn.cameras[0].intrinsics.size == (width, height)
+        focals = [camera.intrinsics.K[0, 0] for camera in drawn.cameras]
+        assert np.ptp(focals) < 1e-9 < abs(focals[0] - rig.cameras[0].intrinsics.K[0, 0])
+
+
 @pytest.mark.parametrize("model", ["auto", "pinhole12"])
 def test_every_lens_family_is_shared_through_the_mirror(model):
     rig, _ = calibrate(observe(frames=40), lens=model, board_shape="rigid", validate=False)

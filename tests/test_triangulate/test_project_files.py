@@ -50,8 +50,8 @@ def test_everything_is_read_and_paths_are_relative_to_the_file(project):
     loaded = load_project(file)
     folder = file.parent
     assert loaded.calibration.recording == {n: folder / f"calibration/{n}.mp4" for n in ("left", "right")}
-    assert loaded.calibration.board is not None
-    assert (loaded.calibration.board.columns, loaded.calibration.floor_frame) == (7, 3)
+    (board,) = loaded.calibration.boards
+    assert (board.columns, loaded.calibration.floor_frame) == (7, 3)
     assert loaded.smoothing == {"bone_sigma": 0.002}
     assert [trial.name for trial in loaded.trials] == ["walk", "run"]
     assert loaded.trials[0].recording == {"left": folder / "a.mp4", "right": folder / "b.mp4"}

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.corners.finding import find_corners
 from calibration.errors import CalibrationError
 from calibration.points.drift import DriftReport
 from calibration.recordings.recording import Recording
@@ -14,8 +13,14 @@ from calibration.start.view_graph import check_connected, view_graph
 from triangulate.errors import ProjectError
 from triangulate.projects.drift import drifts
 from triangulate.projects.outcomes import Progress
-from triangulate.projects.pipeline import open_recording, read_files
 from triangulate.projects.project import Project, Source, Trial
+from triangulate.projects.recordings import (
+    check_mirrored,
+    find_boards,
+    open_recording,
+    read_files,
+    sightings_of,
+)
 
 SAMPLED = 60
 """Frames of the calibration recording in which the board is looked for."""
@@ -79,28 +84,30 @@ def _calibration(project: Project, progress: Progress | None) -> Iterator[Findin
         yield Finding(where=where, text=f"{plan.rig.name}: {len(rig)} cameras within {2 * spread:.2f} m")
         return
     recording = yield from _recording(plan.recording, project, where)
-    if recording is None or plan.board is None:
+    if recording is None or not plan.boards:
         return
     stride = max(plan.stride, len(recording) // SAMPLED)
     try:
-        observations = find_corners(recording, plan.board, stride=stride, progress=progress)
-    except CalibrationError as error:
+        found = find_boards(project, recording, stride, progress)
+        for note in dict.fromkeys(note for observations in found for note in observations.notes):
+            if note not in recording.notes:
+                yield Finding(where=where, text=note)
+        check_mirrored(project, found[0])
+        sightings = sightings_of(project, found)
+    except (CalibrationError, ProjectError, ValueError) as error:
         yield Finding(where=where, text=str(error), bad=True)
         return
-    for note in observations.notes:
-        if note not in recording.notes:
-            yield Finding(where=where, text=note)
-    looked = len(range(0, len(recording), stride))
-    for view, name in enumerate(observations.names):
-        seen = observations.seen[:, view].any(axis=1).sum()
-        finding = f"board seen in {seen} of {looked} frames looked at, "
-        finding += f"{observations.seen[:, view].sum()} corners"
+    looked = len(range(0, len(recording), stride)) * (len(found) if plan.linked is None else 1)
+    for view, name in enumerate(sightings.names):
+        corners = np.isfinite(sightings.xy[:, view, :, 0])
+        seen = corners.any(axis=1).sum()
+        finding = f"board seen in {seen} of {looked} frames looked at, {corners.sum()} corners"
         few = seen < min(FEW, looked)
         yield Finding(
             where=f"{where}, camera {name}", text=finding + ("; too few" if few else ""), bad=seen == 0
         )
     try:
-        graph = view_graph(observations)
+        graph = view_graph(sightings)
         yield Finding(where=where, text="frames in which two cameras see the board\n" + graph.table())
         check_connected(graph)
     except CalibrationError as error:
@@ -135,7 +142,7 @@ def _recording(
     if source is None:
         return None
     try:
-        recording = open_recording(source, project.cameras, where)
+        recording = open_recording(project, source, where)
     except (ProjectError, CalibrationError, ValueError, OSError) as error:
         yield Finding(where=where, text=str(error), bad=True)
         return None

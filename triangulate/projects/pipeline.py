@@ -12,53 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from calibration.corners.finding import find_corners
 from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError
-from calibration.recordings.recording import Recording
 from calibration.rig import Rig
 from calibration.rig_files.draws import draws_file, save_draws
 from calibration.world.levelling import levelled
 from models2d.detections import Detections2D
-from models2d.skeleton import Skeleton
 from triangulate.errors import ProjectError
 from triangulate.projects.freshness import record_of, save_record, stale
 from triangulate.projects.outcomes import Outcome, Progress
-from triangulate.projects.project import Project, Source, Trial
+from triangulate.projects.project import Project, Trial
 from triangulate.projects.reconstruction import reconstruct_trial
+from triangulate.projects.recordings import check_mirrored, find_boards, open_recording, read_files
 
 DRAWS = 100
 """Rigs drawn from the calibration's uncertainty, kept beside it for the covariance of points."""
-
-
-def open_recording(source: Source, cameras: tuple[str, ...], what: str) -> Recording:
-    """Open the recording of a project's cameras, in their order.
-
-    Parameters
-    ----------
-    source : mapping or path
-    cameras : tuple of str
-    what : str
-        How the recording is called in an error.
-
-    Returns
-    -------
-    recording : Recording
-
-    Raises
-    ------
-    ProjectError
-        If a camera has no file in it.
-    CalibrationError, FileNotFoundError
-        As `Recording.open`.
-    """
-    recording = Recording.open(source)
-    missing = [name for name in cameras if name not in recording.names]
-    if missing:
-        raise ProjectError(
-            f"{what}: no file for camera {', '.join(missing)} in {source}; found {', '.join(recording.names)}"
-        )
-    return recording.views(cameras)
 
 
 def calibrate_project(project: Project, *, force: bool = False, progress: Progress | None = None) -> Outcome:
@@ -85,23 +53,19 @@ def calibrate_project(project: Project, *, force: bool = False, progress: Progre
         return _adopt_rig(project, force)
     outputs = (project.rig_file, project.rig_file.with_suffix(".html"), draws_file(project.rig_file))
     options = {key: value for key, value in asdict(plan).items() if key not in ("recording", "rig")}
-    record = record_of(_named("recording", plan.recording), {**options, "cameras": project.cameras})
+    record = record_of(_named("recording", plan.recording), {**options, **_seen_by(project)})
     reason = "asked to" if force else stale(outputs, record)
     if reason is None:
         return Outcome(stage="calibrate", outputs=outputs)
     from calibration.calibrator import calibrate
 
-    if plan.recording is None or plan.board is None:
+    if plan.recording is None or not plan.boards:
         raise ProjectError(f"{project.file}: calibration: needs a recording and a board")
-    recording = open_recording(plan.recording, project.cameras, "calibration")
-    observations = find_corners(recording, plan.board, stride=plan.stride, progress=progress)
-    if observations.mirrored:  # flipped here only, so the trials' videos would not fit the rig
-        names = ", ".join(observations.mirrored)
-        raise ProjectError(
-            f"calibration: camera {names} filmed mirror images: flip its videos, of the calibration and of "
-            "every trial, left to right, and calibrate again"
-        )
-    rig, report = calibrate(observations, lens=plan.lens)
+    recording = open_recording(project, plan.recording, "calibration")
+    found = find_boards(project, recording, plan.stride, progress)
+    observations = found[0]
+    check_mirrored(project, observations)
+    rig, report = calibrate(found, lens=plan.lens, linked=plan.linked, thickness=plan.thickness)
     rig = _placed(rig, observations, plan.floor_frame)
     save_draws(report.draw_rigs(DRAWS, placed=rig), outputs[2])
     report.write_html(outputs[1])
@@ -116,6 +80,7 @@ def calibrate_project(project: Project, *, force: bool = False, progress: Progre
             (
                 f"{report.median:.3f} px median reprojection",
                 f"{report.frames_used} of {report.frames_total} frames with the board",
+                *map(str, report.boards),
                 *observations.notes,
             )
         ),
@@ -188,14 +153,14 @@ def detect_trial(
     inputs = (
         _named("detections", trial.detections) if trial.detections else _named("recording", trial.recording)
     )
-    model = None if project.model is None else _beside(project, project.model)
+    model = None if project.model is None else project.beside(project.model)
     if isinstance(model, Path) and not trial.detections:
         inputs["model"] = model
     options = {
         "model": str(model),
         "skeleton": project.skeleton,
         "fps": project.fps,
-        "cameras": project.cameras,
+        **_seen_by(project),
     }
     record = record_of(inputs, options)
     reason = "asked to" if force else stale([output], record)
@@ -218,41 +183,6 @@ def detect_trial(
     )
 
 
-def read_files(project: Project, trial: Trial) -> Detections2D:
-    """Read the files of another tool that a trial names.
-
-    Parameters
-    ----------
-    project : Project
-    trial : Trial
-
-    Returns
-    -------
-    detections : Detections2D
-
-    Raises
-    ------
-    ProjectError, ValueError, OSError
-        If a file is missing or malformed, or the files do not fit each other or the recording.
-    """
-    from models2d.readers.joining import read_detections
-
-    skeleton = None if project.skeleton is None else Skeleton.load(_beside(project, project.skeleton))
-    recording = None
-    if trial.recording is not None:
-        recording = open_recording(trial.recording, project.cameras, f"trial {trial.name}")
-    fps = project.fps
-    if fps is None and recording is not None and np.isfinite(recording.fps):
-        fps = recording.fps
-    found = read_detections(trial.detections or {}, skeleton=skeleton, fps=fps)
-    if recording is not None and len(recording) != found.shape[0]:
-        raise ProjectError(
-            f"trial {trial.name}: the detections have {found.shape[0]} frames, the recording has "
-            f"{len(recording)}; they must be of the same recording, uncut"
-        )
-    return found
-
-
 def _run_network(
     project: Project, trial: Trial, model: str | Path | None, progress: Progress | None
 ) -> Detections2D:
@@ -266,13 +196,8 @@ def _run_network(
 
     if trial.recording is None:
         raise ProjectError(f"{project.file}: trial {trial.name}: needs a recording")
-    recording = open_recording(trial.recording, project.cameras, f"trial {trial.name}")
+    recording = open_recording(project, trial.recording, f"trial {trial.name}")
     return detect(recording, load_model(model), fps=project.fps, progress=progress)
-
-
-def _beside(project: Project, name: str) -> str | Path:
-    """Take a name with a suffix as a path beside the project file, others as the name of what is shipped."""
-    return project.folder / name if Path(name).suffix else name
 
 
 def run_project(
@@ -296,6 +221,12 @@ def run_project(
     for trial in trials:
         yield detect_trial(project, trial, force=force, progress=progress)
         yield reconstruct_trial(project, trial, force=force, progress=progress)
+
+
+def _seen_by(project: Project) -> dict[str, Any]:
+    """Return what says which pixels the cameras are."""
+    views = {name: asdict(view) for name, view in project.views.items()}
+    return {"cameras": project.cameras, **({"views": views} if views else {})}
 
 
 def _named(what: str, source: Any) -> dict[str, Path]:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from calibration.boards.board import KINDS, Board
+from calibration.boards.board import Board
 from calibration.toml_files import read_toml
 from triangulate.errors import ProjectError
 from triangulate.export.formats import FORMATS
+from triangulate.projects.boards import read_boards
 from triangulate.projects.values import Section
+from triangulate.projects.views import View, read_views
 
 Source = dict[str, Path] | Path
 """Files by the name of the camera, or a folder in which each camera has its own."""
@@ -26,7 +28,12 @@ class CalibrationPlan:
     Attributes
     ----------
     recording : dict of str to path, path, or None
-    board : Board or None
+    boards : tuple of Board
+        Empty where the rig was calibrated elsewhere.
+    linked : "rigid", "two-sided" or None
+        How several boards are fixed to each other.
+    thickness : float, m, or None
+        Of a plate with a board on either side, where it was measured.
     rig : path or None
         A calibration made elsewhere, used instead of a recording.
     unit : str or None
@@ -40,7 +47,9 @@ class CalibrationPlan:
     """
 
     recording: Source | None = None
-    board: Board | None = None
+    boards: tuple[Board, ...] = ()
+    linked: str | None = None
+    thickness: float | None = None
     rig: Path | None = None
     unit: str | None = None
     lens: str | dict[str, str] = "auto"
@@ -73,6 +82,8 @@ class Project:
     ----------
     file : path
     cameras : tuple of str
+    views : dict of str to View
+        Cameras that are parts of a video or show a mirror image.
     calibration : CalibrationPlan
     model : str or None
         Name of a shipped network, or path of one.
@@ -99,6 +110,7 @@ class Project:
     file: Path
     cameras: tuple[str, ...]
     calibration: CalibrationPlan
+    views: dict[str, View] = field(default_factory=dict)
     model: str | None = None
     skeleton: str | None = None
     subjects: int = 1
@@ -120,6 +132,19 @@ class Project:
     def rig_file(self) -> Path:
         """The calibration that later stages read."""
         return self.folder / "calibration.toml"
+
+    def beside(self, name: str) -> str | Path:
+        """Take a name with a suffix as a path beside the project file, others as the name of what is shipped.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        name : str or path
+        """
+        return self.folder / name if Path(name).suffix else name
 
     def results(self, trial: str) -> Path:
         """Return the folder of a trial's results.
@@ -191,7 +216,8 @@ def load_project(path: str | Path) -> Project:
     cameras = top.texts("cameras")
     if len(cameras) < 2:
         raise top.error("cameras", f"3D needs at least two cameras, got {len(cameras)}")
-    plan = _calibration(top.section("calibration"), cameras)
+    views = read_views(top.section("views"), cameras)
+    plan = _calibration(top.section("calibration"), cameras, one_file=bool(views))
     detections = top.section("detections")
     reconstruct = top.section("reconstruct")
     smoothing = {key: reconstruct.number(key, least=0.0) for key in SMOOTHING}
@@ -199,6 +225,7 @@ def load_project(path: str | Path) -> Project:
         file=file,
         cameras=cameras,
         calibration=plan,
+        views=views,
         model=detections.text("model"),
         skeleton=detections.text("skeleton"),
         subjects=int(detections.number("subjects", 1, least=1, whole=True) or 1),
@@ -209,28 +236,29 @@ def load_project(path: str | Path) -> Project:
         smooth=reconstruct.switch("smooth", True),
         smoothing={key: value for key, value in smoothing.items() if value is not None},
         formats=_formats(top.section("export")),
-        trials=_trials(top.section("trials"), cameras),
+        trials=_trials(top.section("trials"), cameras, one_file=bool(views)),
     )
     for section in (detections, reconstruct, top):
         section.finish()
     return project
 
 
-def _calibration(section: Section, cameras: tuple[str, ...]) -> CalibrationPlan:
-    rig = section.text("rig")
+def _calibration(section: Section, cameras: tuple[str, ...], *, one_file: bool) -> CalibrationPlan:
+    rig, filmed = section.text("rig"), read_boards(section)
     plan = CalibrationPlan(
-        recording=_source(section, "recording", cameras),
-        board=_board(section.section("board")) if "board" in section else None,
+        recording=_source(section, "recording", cameras, one_file=one_file),
+        boards=filmed.boards,
+        linked=filmed.linked,
+        thickness=filmed.thickness,
         rig=None if rig is None else section.file.parent / rig,
         unit=section.text("unit", among=("m", "cm", "mm")),
         lens=_lens(section, cameras),
         stride=int(section.number("stride", 1, least=1, whole=True) or 1),
         floor_frame=_index(section.number("floor_frame", least=0, whole=True)),
     )
-    section.take("board")
     if plan.rig is None and plan.recording is None:
         raise section.error(None, "needs either a recording of a board or a rig calibrated elsewhere")
-    if plan.rig is None and plan.board is None:
+    if plan.rig is None and not plan.boards:
         raise section.error(None, "the recording needs a section [calibration.board]")
     section.finish()
     return plan
@@ -250,29 +278,6 @@ def _lens(section: Section, cameras: tuple[str, ...]) -> str | dict[str, str]:
     return lenses
 
 
-def _board(section: Section) -> Board:
-    kind = section.text("kind", "charuco", KINDS) or "charuco"
-    values: dict[str, Any] = {key: section.number(key, least=1, whole=True) for key in ("columns", "rows")}
-    values |= {key: section.number(key, least=0.0) for key in ("square", "marker")}
-    values["dictionary"] = section.text("dictionary")
-    switches: dict[str, Any] = {key: section.switch(key, False) for key in ("legacy", "inverted")}
-    first = section.number("first", 0, least=0, whole=True)
-    section.finish()
-    needed = ("columns", "rows", "square") if kind == "chessboard" else tuple(values)
-    missing = [key for key in needed if values[key] is None]
-    if missing:
-        raise section.error(None, f"a {kind} board needs {', '.join(missing)}")
-    if values["square"] > 1:
-        raise section.error("square", f"lengths are in metres; {values['square']:g} m looks like millimetres")
-    try:
-        known = {**switches, **{key: values[key] for key in needed}}
-        board = Board(kind=kind, first=_index(first) or 0, **known)
-        board.image(8)  # a dictionary that is unknown or too small shows only when the board is drawn
-    except ValueError as error:
-        raise section.error(None, str(error)) from error
-    return board
-
-
 def _formats(section: Section) -> tuple[str, ...]:
     formats = section.texts("formats", ("trc", "c3d", "csv"))
     for name in formats:
@@ -282,16 +287,20 @@ def _formats(section: Section) -> tuple[str, ...]:
     return formats
 
 
-def _trials(section: Section, cameras: tuple[str, ...]) -> tuple[Trial, ...]:
+def _trials(section: Section, cameras: tuple[str, ...], *, one_file: bool) -> tuple[Trial, ...]:
     trials = []
     for name in section.keys():  # noqa: SIM118 - a Section is not a dict
         inner = section.section(name)
         if not name or name != Path(name).name or name.startswith("."):
             raise inner.error(None, "a trial's name is the name of a folder: no slashes, no leading dot")
-        detections = _source(inner, "detections", cameras)
+        detections = _source(inner, "detections", cameras, one_file=one_file)
         if isinstance(detections, Path):
             raise inner.error("detections", 'expected a file for each camera, as "PATH/{camera}.h5"')
-        trial = Trial(name=name, recording=_source(inner, "recording", cameras), detections=detections)
+        trial = Trial(
+            name=name,
+            recording=_source(inner, "recording", cameras, one_file=one_file),
+            detections=detections,
+        )
         if trial.recording is None and trial.detections is None:
             raise inner.error(None, "needs a recording, or detections of another tool")
         inner.finish()
@@ -299,14 +308,15 @@ def _trials(section: Section, cameras: tuple[str, ...]) -> tuple[Trial, ...]:
     return tuple(trials)
 
 
-def _source(section: Section, key: str, cameras: tuple[str, ...]) -> Any:
-    """Read "FOLDER", "PATH/{camera}.mp4" or a table of one path per camera."""
+def _source(section: Section, key: str, cameras: tuple[str, ...], *, one_file: bool) -> Any:
+    """Read "FOLDER", "PATH/{camera}.mp4", a table of one path per camera, or one file with all of them."""
     value = section.take(key)
     folder = section.file.parent
     if value is None:
         return None
     if isinstance(value, str):
-        if "{camera}" not in value:
+        whole = one_file and Path(value).suffix != "" and not (folder / value).is_dir()
+        if "{camera}" not in value and not whole:
             return folder / value
         return {name: folder / value.replace("{camera}", name) for name in cameras}
     if not isinstance(value, Mapping) or not all(isinstance(path, str) for path in value.values()):

@@ -296,9 +296,16 @@ cameras = [{names}]
 {floor}                # frame in which the board lies on the floor: it sets origin and up
 # stride = 5                    # look at every 5th frame of a long recording
 # lens = "auto"                 # pinhole4, pinhole5, pinhole8, pinhole12, fisheye; auto: by held-out error
+# A camera that is a part of a video, as a mirror in it is (several may name one video):
+# [views.NAME]
+# crop = [0, 0, 400, 300]       # px of the video: x, y, width, height
+# mirrored = true               # it shows a mirror image
+# suffix = "_left"              # ends the names of its keypoints in a file that has those of all views
 
 [calibration.board]
 {board}
+# [calibration.board.back]      # another board on the back of it, with other markers (first = 18, ...)
+# thickness = 0.005             # metres, where it was measured
 
 [detections]
 {network}              # a shipped network, or the path of your own; or give files below
