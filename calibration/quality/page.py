@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from calibration.quality.error_figure import error_slices
 from calibration.quality.figures import board_map, image_maps, pair_table, rig_in_space
 
 if TYPE_CHECKING:
@@ -56,6 +57,15 @@ def page(report: "CalibrationReport") -> str:
                 rig_in_space(report),
                 "Points where the board was, coloured by the expected error of a point seen with this rig's "
                 "corner noise; hover for the part that the calibration itself contributes.",
+            ),
+        ),
+        (
+            "Expected error in the working volume",
+            _drawn(
+                error_slices(report.error_map),
+                "RMS error of a point for one pixel of noise in every view, the calibration's own error "
+                "included, on a regular grid seen from above; the slider moves through the heights. Empty: "
+                "fewer than two cameras see the point with the part of their image that the fit covered.",
             ),
         ),
         (

@@ -14,6 +14,7 @@ from calibration.bundle.parameters import free_unknowns
 from calibration.bundle.problem import Corners, Unknowns
 from calibration.corners.sightings import Sightings
 from calibration.quality.board_places import BoardPlace, board_places
+from calibration.quality.error_map import ErrorMap, error_map
 from calibration.quality.verdicts import verdicts
 from calibration.rig import Rig
 from calibration.start.view_graph import ViewGraph
@@ -98,6 +99,8 @@ class CalibrationReport:
         Errors in metres on board views left out of the fit; None where that was not asked for.
     volume : PointError
         Expected error of points where the board was.
+    error_map : ErrorMap
+        Expected error on a regular grid of the working volume.
     observed : Observed
         Every corner with its residual, for the maps.
     verdicts : tuple of str
@@ -130,6 +133,7 @@ class CalibrationReport:
     distribution: RigDistribution
     held_out: HeldOut | None
     volume: PointError
+    error_map: ErrorMap
     observed: Observed
     verdicts: tuple[str, ...]
 
@@ -186,6 +190,13 @@ class CalibrationReport:
             ),
             held_out=held_out,
             volume=point_error(xyz, seen, unknowns, free, fit.uncertainty.covariance),
+            error_map=error_map(
+                rig,
+                xyz,
+                lambda points, visible: point_error(
+                    points, visible, unknowns, free, fit.uncertainty.covariance
+                ),
+            ),
             observed=Observed(
                 view=view,
                 xy=fit.corners.xy - sightings.offsets[view],
