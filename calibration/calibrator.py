@@ -161,7 +161,9 @@ def calibrate(
     check_rejected(first.names, fit.corners.view, fit.rejected)
     rig = fitted_rig(sightings, fit, known).cropped(first.offsets, first.sizes)
     held_out = cross_validate(sightings, fit, known) if validate else None
-    return rig, CalibrationReport.from_fit(sightings, fit, graph=graph, rig=rig, held_out=held_out)
+    report = CalibrationReport.from_fit(sightings, fit, graph=graph, rig=rig, held_out=held_out)
+    notes = dict.fromkeys(note for one in seen for note in one.notes)
+    return rig, replace(report, verdicts=(*notes, *report.verdicts))
 
 
 def fit_sightings(

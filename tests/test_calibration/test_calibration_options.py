@@ -51,6 +51,15 @@ def test_identical_cameras_may_share_their_lens(scene):
     assert rig.cameras[0].intrinsics.K[0, 0] != rig.cameras[1].intrinsics.K[0, 0]
 
 
+def test_what_was_found_about_the_board_is_in_the_report(scene, tmp_path):
+    note = "cam1: the print is inverted, white on black: the images were inverted"
+    observed = replace(scene[1], notes=(note,))
+    _, report = calibrate(observed, lens="pinhole5", board_shape="rigid", validate=False)
+    assert report.verdicts[0] == note
+    report.write_html(tmp_path / "calibration.html")
+    assert f"<li>{note}</li>" in (tmp_path / "calibration.html").read_text()
+
+
 def test_a_single_camera_gets_its_lens():
     truth = true_rig(views=3, spread=1.5)
     observations = observe(truth.select(["cam1"]), frames=40)
