@@ -5,6 +5,7 @@ from typing import Any
 
 _home = {
     "CameraPriors": "smoothing.camera_priors",
+    "JointLimit": "smoothing.joint_limits",
     "ProjectError": "errors",
     "SolveReport": "smoothing.solve_report",
     "SolvedPoints": "points.solving",

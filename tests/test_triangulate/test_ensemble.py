@@ -7,6 +7,7 @@ import pytest
 
 from models2d import Skeleton, Tracks2D
 from triangulate.ensemble import combine
+from triangulate.time_offsets import synchronised
 
 
 def member(xy, views=("a",)):
@@ -77,3 +78,41 @@ def test_networks_of_the_fly_combine(recordings):
     disagreement = np.abs(members[0].xy - combined.xy)
     assert np.nanmedian(disagreement) < 2.0
     assert np.nanmedian(np.sqrt(combined.covariance[..., 0, 0])) < 4.0
+
+
+def test_paws_seen_at_60_and_150_hz_come_to_a_common_clock(recordings):
+    """No calibration comes with this recording: it ends at 2D on one clock."""
+    from models2d import read_detections
+
+    folder = recordings("animals_eks") / "ibl-paw"
+    views, clocks = ("left", "right"), {}
+    combined = {}
+    for view, fps in zip(views, (60.0, 150.0), strict=True):
+        clocks[view] = np.load(next(folder.glob(f"*timestamps.{view}.npy")))
+        files = sorted(folder.glob(f"*.{view}.rng=*.csv"))
+        combined[view] = combine([read_detections({view: file}, fps=fps).as_tracks() for file in files])
+        assert len(combined[view].xy) == len(clocks[view])
+        assert 1 / np.median(np.diff(clocks[view])) == pytest.approx(fps, rel=0.01)
+    frames, begin = max(map(len, clocks.values())), max(clock[0] for clock in clocks.values())
+    xy, times = np.full((frames, 2, 1, 2, 2), np.nan), np.full((frames, 2), np.nan)
+    for view, name in enumerate(views):
+        count = len(clocks[name])
+        xy[:count, view] = combined[name].xy[:, 0]
+        times[:count, view] = clocks[name] - begin
+        times[count:, view] = times[count - 1, view]  # frames that this camera did not take
+    joint = replace(
+        combined["left"],
+        xy=xy,
+        confidence=np.where(np.isfinite(xy[..., 0]), 1.0, np.nan),
+        covariance=None,
+        views=views,
+        times=times,
+    )
+    common = synchronised(joint)
+    wanted = np.arange(900) / 60.0
+    for view, name in enumerate(views):
+        found, seen = common.xy[:900, view, 0, 0, 0], combined[name].xy[:, 0, 0, 0, 0]
+        expected = np.interp(wanted, (clocks[name] - begin)[np.isfinite(seen)], seen[np.isfinite(seen)])
+        known = np.isfinite(found)
+        assert known.mean() > 0.95
+        np.testing.assert_allclose(found[known], expected[known], atol=1e-6)

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from triangulate.smoothing.joint_limits import Hinges, add_limits
 from triangulate.smoothing.residuals import bone
 from triangulate.smoothing.view_terms import add_views
 
@@ -68,6 +69,8 @@ class Priors(NamedTuple):
         Inverse standard deviation of the length at each knot; zero leaves the bone out.
     anchor : (knots, keypoints) float, 1/m2
         Weak pull towards the start where nothing is seen, which keeps the system positive definite.
+    hinges : Hinges
+        Limits of joint angles.
     """
 
     form: Float
@@ -76,6 +79,7 @@ class Priors(NamedTuple):
     lengths: Float
     stiffness: Float
     anchor: Float
+    hinges: Hinges
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -105,7 +109,8 @@ def assemble(control, start, views, observed, priors, band, right, curved):
     right[:] = 0.0
     cost = add_views(control, views, observed, band, right, curved)
     cost += add_roughness(control, start, priors, band, right, curved)
-    return cost + add_bones(control, priors, band, right, curved)
+    cost += add_bones(control, priors, band, right, curved)
+    return cost + add_limits(control, priors.hinges, band, right, curved)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

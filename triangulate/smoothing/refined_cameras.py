@@ -11,6 +11,7 @@ from calibration.rig import Rig
 from models2d.detections import Tracks2D
 from triangulate.smoothing.camera_priors import CameraPriors
 from triangulate.smoothing.cameras import Cameras, Piece, Refined, crosses, prior_information, refine
+from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.smoother import Problem, Task, pack, plan, prepare
 from triangulate.smoothing.strength import Options, choose_strength
 from triangulate.smoothing.windows import Window
@@ -164,7 +165,8 @@ def refined_cameras(tracks: Tracks2D, rig: Rig, options: Options, priors: Camera
 def posed(tracks: Tracks2D, rig: Rig, options: Options) -> Problem:
     """Pose the smoother's problem with the cameras as they are."""
     views, together = pack(rig), synchronised(tracks)
-    return Problem(tracks, together, rig, views, None, choose_strength(together, rig, views, options))
+    hinges = Hinges.of(options.joint_limits, tracks.skeleton)
+    return Problem(tracks, together, rig, views, None, choose_strength(together, rig, views, options), hinges)
 
 
 def pieces_of(problem: Problem, cameras: Cameras, priors: CameraPriors) -> list[Piece]:

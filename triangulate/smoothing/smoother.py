@@ -17,6 +17,7 @@ from triangulate.points.reconstruction import matched
 from triangulate.smoothing.bone_lengths import components
 from triangulate.smoothing.camera_priors import CameraPriors
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
+from triangulate.smoothing.joint_limits import Hinges, JointLimit
 from triangulate.smoothing.kernels import Observed, Priors, Views
 from triangulate.smoothing.series import robust_fit
 from triangulate.smoothing.solution import Solution
@@ -82,6 +83,7 @@ class Problem(NamedTuple):
     views: Views
     trajectories: Trajectories3D | None
     strength: Strength
+    hinges: Hinges
 
 
 def smooth(
@@ -95,6 +97,7 @@ def smooth(
     bone_sigma: ArrayLike | None = None,
     bone_lengths: ArrayLike | None = None,
     symmetric: bool = False,
+    joint_limits: Sequence[JointLimit] = (),
     max_gap: float = 0.25,
     rigs: Sequence[Rig] = (),
     refine_cameras: CameraPriors | None = None,
@@ -125,6 +128,8 @@ def smooth(
         Where they are known; NaN for those to be estimated.
     symmetric : bool
         Whether bones left and right have the same length.
+    joint_limits : sequence of JointLimit
+        How far joints bend.
     max_gap : float, s
         Longest time without an observation that is bridged.
     rigs : sequence of Rig, optional
@@ -154,7 +159,7 @@ def smooth(
     rig = matched(rig, tracks.views)
     order = 2 if acceleration_sigma is not None else 3
     motion_sigma = acceleration_sigma if order == 2 else jerk_sigma
-    options = Options(order, pixel_sigma, motion_sigma, bone_sigma, bone_lengths, symmetric)
+    options = Options(order, pixel_sigma, motion_sigma, bone_sigma, bone_lengths, symmetric, joint_limits)
     cameras = None
     if refine_cameras is not None:
         from triangulate.smoothing.refined_cameras import DRAWS, refined_cameras  # built on this module
@@ -165,7 +170,9 @@ def smooth(
     views = pack(rig)
     together = synchronised(tracks)
     strength = choose_strength(together, rig, views, options)
-    problem = Problem(tracks, together, rig, views, trajectories, strength)
+    problem = Problem(
+        tracks, together, rig, views, trajectories, strength, Hinges.of(joint_limits, tracks.skeleton)
+    )
     solution = Solution.empty(tracks)
     outcomes = list(run(list(plan(problem, max_gap)), problem, solution, progress))
     solution.judge(tracks, max_gap)
@@ -193,7 +200,9 @@ def plan(problem: Problem, max_gap: float) -> Iterator[Task]:
     frames, _, subjects, keypoints = tracks.shape
     margin = int(np.ceil(max_gap * tracks.fps)) + strength.memory
     for subject in range(subjects):
-        used = strength.bones[np.isfinite(strength.bone_sigma[subject])]
+        used = np.concatenate(
+            [strength.bones[np.isfinite(strength.bone_sigma[subject])], problem.hinges.pairs]
+        )
         for part in components(keypoints, used):
             corner = strength.corner[subject, part]
             if not np.isfinite(corner).any():
@@ -326,6 +335,7 @@ def prior_terms(task: Task, problem: Problem, pixels: Pixels, index: Int, count:
         lengths=strength.bone_lengths[task.subject, inside],
         stiffness=np.where(np.isfinite(bone_sigma), np.sqrt(task.spacing) / bone_sigma, 0.0),
         anchor=np.where(near, 1e-12, 1e-9) * roughness,
+        hinges=problem.hinges.within(part, task.spacing),
     )
 
 

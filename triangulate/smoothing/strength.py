@@ -1,5 +1,6 @@
 """How strongly the smoother believes in what: given by the caller or chosen from the data."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from triangulate.points.noise_level import noise_scale
 from triangulate.smoothing.bone_lengths import RIGID, measure_bones, mirrored_mean, rigid_candidates
 from triangulate.smoothing.detection_noise import TAILS, Noise, find_noise
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, raw_points, turned
+from triangulate.smoothing.joint_limits import JointLimit
 from triangulate.smoothing.kernels import Views
 from triangulate.smoothing.motion_strength import choose_roughness, smooth_coordinates
 
@@ -88,6 +90,7 @@ class Options(NamedTuple):
     bone_sigma: ArrayLike | None = None
     bone_lengths: ArrayLike | None = None
     symmetric: bool = False
+    joint_limits: Sequence[JointLimit] = ()
 
 
 def choose_strength(tracks: Tracks2D, rig: Rig, views: Views, options: Options) -> Strength:
