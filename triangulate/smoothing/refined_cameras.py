@@ -165,8 +165,9 @@ def refined_cameras(tracks: Tracks2D, rig: Rig, options: Options, priors: Camera
 def posed(tracks: Tracks2D, rig: Rig, options: Options) -> Problem:
     """Pose the smoother's problem with the cameras as they are."""
     views, together = pack(rig), synchronised(tracks)
+    strength = choose_strength(together, rig, views, options._replace(offsets=False))
     hinges = Hinges.of(options.joint_limits, tracks.skeleton)
-    return Problem(tracks, together, rig, views, None, choose_strength(together, rig, views, options), hinges)
+    return Problem(tracks, together, rig, views, None, strength, hinges)
 
 
 def pieces_of(problem: Problem, cameras: Cameras, priors: CameraPriors) -> list[Piece]:

@@ -19,6 +19,7 @@ from triangulate.smoothing.camera_priors import CameraPriors
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
 from triangulate.smoothing.joint_limits import Hinges, JointLimit
 from triangulate.smoothing.kernels import Observed, Priors, Views
+from triangulate.smoothing.offsets import REACH, lasting_offsets
 from triangulate.smoothing.series import robust_fit
 from triangulate.smoothing.solution import Solution
 from triangulate.smoothing.solve_report import SolveReport
@@ -61,10 +62,11 @@ class Prepared(NamedTuple):
     """A task with everything that its solve reads; `at` are the views' times in frames from its begin.
 
     Control points begin `pad` knot intervals before the window, `first` and `weights` are the basis at its
-    frames.
+    frames. `offset` was taken off the detections, and `lasting` is the covariance of what stays unknown.
     """
 
-    raw: RawPoints
+    offset: Float
+    lasting: Float
     at: Float
     pad: int
     first: Int
@@ -199,6 +201,7 @@ def plan(problem: Problem, max_gap: float) -> Iterator[Task]:
     tracks, strength = problem.tracks, problem.strength
     frames, _, subjects, keypoints = tracks.shape
     margin = int(np.ceil(max_gap * tracks.fps)) + strength.memory
+    margin += REACH if strength.persistence.any() else 0
     for subject in range(subjects):
         used = np.concatenate(
             [strength.bones[np.isfinite(strength.bone_sigma[subject])], problem.hinges.pairs]
@@ -227,18 +230,9 @@ def run(
 
 def prepare(task: Task, problem: Problem, room: float = 0.0) -> Prepared:
     """Gather what a task's solve reads; its splines span `room` frames more than the times at either end."""
-    (begin, end, _, _), subject, part, spacing = task
-    frames = slice(begin, end)
-    pixels = part_pixels(problem.tracks, task, problem.strength)
-    if problem.trajectories is not None:
-        given = given_points(problem.trajectories, frames, subject)
-        raw = RawPoints(given.xyz[:, part], given.covariance[:, part], given.inliers[:, part])
-    else:
-        apart = problem.together is not problem.tracks
-        raw = raw_points(
-            part_pixels(problem.together, task, problem.strength) if apart else pixels, problem.rig
-        )
-    at, early, late = observation_times(problem.tracks, frames)
+    (begin, end, _, _), spacing = task.window, task.spacing
+    pixels, offset, raw, lasting = detections(task, problem)
+    at, early, late = observation_times(problem.tracks, slice(begin, end))
     pad = int(np.ceil((early + room) / spacing))
     count = pad + control_points((end - begin - 1 + late + room) / spacing)
     index, weights = basis(np.arange(end - begin) / spacing + pad, count)
@@ -246,27 +240,61 @@ def prepare(task: Task, problem: Problem, room: float = 0.0) -> Prepared:
     priors = prior_terms(task, problem, pixels, seen_index, count)
     observed = observe(pixels, problem, seen_index, seen_weights)
     start = robust_start(raw, priors, index, weights, count)
-    return Prepared(raw, at, pad, index, weights, start, observed, priors)
+    return Prepared(offset, lasting, at, pad, index, weights, start, observed, priors)
 
 
 def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
     """Solve one window and write the frames that it keeps."""
     (begin, _, first, last), subject, part, _ = task
     strength = problem.strength
-    raw, _, _, index, weights, start, observed, priors = prepare(task, problem)
-    solved = solve(start, problem.views, observed, priors)
-    xyz, covariance = posterior(solved, index, weights)
+    ready = prepare(task, problem)
+    observed = ready.observed
+    solved = solve(ready.start, problem.views, observed, ready.priors)
+    xyz, covariance = posterior(solved, ready.first, ready.weights)
     inliers, error = np.zeros(observed.xy.shape[:-1], dtype=np.bool_), np.empty(xyz.shape[:-1])
-    examine(solved.control, problem.views, observed, inliers, error)
-    covariance = covariance / strength.information
-    if strength.persistence[part].any():
-        covariance += persistent(raw, strength.persistence[part])
+    examine(solved.control, problem.views, observed, ready.offset, inliers, error)
+    covariance = covariance / strength.information + ready.lasting
     kept = slice(first - begin, last - begin)
     solution.xyz[first:last, subject, part] = xyz[kept]
     solution.covariance[first:last, subject, part] = covariance[kept]
     solution.inliers[first:last, :, subject, part] = inliers[kept].transpose(0, 2, 1)
     solution.error[first:last, subject, part] = error[kept]
     return solved._replace(control=np.empty(0), inverse=np.empty(0))
+
+
+def detections(task: Task, problem: Problem) -> tuple[Pixels, Float, RawPoints, Float]:
+    """Cut out the detections of a task and take off the errors that last.
+
+    Returns
+    -------
+    pixels : Pixels
+    offset : (frames, keypoints, views, 2) float, px
+        What was taken off.
+    raw : RawPoints
+    covariance : (frames, keypoints, 3, 3) float, m2
+        By which the views' common answer may be off for the whole time.
+    """
+    strength, part = problem.strength, task.keypoints
+    pixels = part_pixels(problem.tracks, task, strength)
+    apart = problem.together is not problem.tracks
+    together = part_pixels(problem.together, task, strength) if apart else pixels
+    if problem.trajectories is not None:
+        given = given_points(problem.trajectories, slice(task.window.begin, task.window.end), task.subject)
+        raw = RawPoints(given.xyz[:, part], given.covariance[:, part], given.inliers[:, part])
+    else:
+        raw = raw_points(together, problem.rig)
+    share = strength.persistence[part]
+    if not share.any():
+        return pixels, np.zeros(pixels.xy.shape), raw, np.zeros((3, 3))
+    offset = lasting_offsets(together, raw, problem.rig, share > 0)
+    pixels, together = (less(one, offset, strength, part) for one in (pixels, together))
+    return pixels, offset, raw_points(together, problem.rig), persistent(raw, share)
+
+
+def less(pixels: Pixels, offset: Float, strength: Strength, part: Int) -> Pixels:
+    """Take lasting errors off detections, which leaves them with less noise."""
+    gain = (strength.pixel_sigma[:, part] / strength.white_sigma[:, part]) ** 2
+    return Pixels(pixels.xy - offset, pixels.information * gain.T[:, :, None])
 
 
 def persistent(raw: RawPoints, share: Float) -> Float:

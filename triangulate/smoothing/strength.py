@@ -16,6 +16,7 @@ from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, raw_poin
 from triangulate.smoothing.joint_limits import JointLimit
 from triangulate.smoothing.kernels import Views
 from triangulate.smoothing.motion_strength import choose_roughness, smooth_coordinates
+from triangulate.smoothing.offsets import lasting_offsets
 
 Float = NDArray[np.float64]
 
@@ -37,6 +38,8 @@ class Strength(NamedTuple):
         2 for a prior on acceleration, 3 on jerk.
     pixel_sigma : (views, keypoints) float, px
         Of a detection of confidence 1; where tracks state covariances, the factor on their roots.
+    white_sigma : (views, keypoints) float, px
+        The same without the part of the error that lasts.
     motion_sigma : (subjects, keypoints) float, m/s2 or m/s3
         NaN for keypoints that are hardly ever seen.
     bones : (bones, 2) int
@@ -54,6 +57,7 @@ class Strength(NamedTuple):
 
     order: int
     pixel_sigma: Float
+    white_sigma: Float
     motion_sigma: Float
     bones: NDArray[np.int64]
     bone_lengths: Float
@@ -91,6 +95,7 @@ class Options(NamedTuple):
     bone_lengths: ArrayLike | None = None
     symmetric: bool = False
     joint_limits: Sequence[JointLimit] = ()
+    offsets: bool = True  # take lasting errors off; not where cameras are to be found from them
 
 
 def choose_strength(tracks: Tracks2D, rig: Rig, views: Views, options: Options) -> Strength:
@@ -117,17 +122,21 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: Views, options: Options) 
     frames, count, subjects, keypoints = tracks.shape
     bones = np.concatenate([tracks.skeleton.bones, rigid_candidates(tracks.skeleton)])
     parts = pieces(np.isfinite(tracks.xy[..., 0]).sum(axis=(1, 2, 3)))
-    plain, every = np.ones((count, keypoints)), np.arange(keypoints)
+    plain, whole = np.ones((count, keypoints)), np.arange(keypoints)
     cuts = [
-        [cut_pixels(tracks, part, subject, plain, every) for part in parts] for subject in range(subjects)
+        [cut_pixels(tracks, part, subject, plain, whole) for part in parts] for subject in range(subjects)
     ]
-    noise = choose_noise([cut for subject in cuts for cut in subject], rig, views, options)
+    every = [cut for subject in cuts for cut in subject]
+    total = white = choose_noise(every, rig, views, options)
+    if options.offsets and total.persistence.any():
+        cuts = [[without_offsets(cut, total, rig) for cut in subject] for subject in cuts]
+        white = choose_noise([cut for subject in cuts for cut in subject], rig, views, options)
     motion, corner = np.full((subjects, keypoints), np.nan), np.full((subjects, keypoints), np.nan)
     lengths, sigma = np.full((subjects, len(bones)), np.nan), np.full((subjects, len(bones)), np.nan)
     group = np.minimum(np.arange(keypoints), np.asarray(tracks.skeleton.mirror))
     for subject in range(subjects if frames else 0):
-        raws = [turned(raw_points(scaled(pixels, noise.sigma), rig))[0] for pixels in cuts[subject]]
-        motion[subject], corner[subject] = choose_motion(raws, group, tracks.fps, noise.correlation, options)
+        raws = [turned(raw_points(scaled(pixels, white.sigma), rig))[0] for pixels in cuts[subject]]
+        motion[subject], corner[subject] = choose_motion(raws, group, tracks.fps, white.correlation, options)
         lengths[subject], sigma[subject] = choose_bones(
             raws,
             bones,
@@ -136,7 +145,16 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: Views, options: Options) 
             options,
         )
     return Strength(
-        options.order, noise.sigma, motion, bones, lengths, sigma, corner, noise.nu, noise.persistence
+        order=options.order,
+        pixel_sigma=total.sigma,
+        white_sigma=white.sigma,
+        motion_sigma=motion,
+        bones=bones,
+        bone_lengths=lengths,
+        bone_sigma=sigma,
+        corner=corner,
+        nu=white.nu,
+        persistence=total.persistence if options.offsets else np.zeros(keypoints),
     )
 
 
@@ -152,6 +170,13 @@ def pieces(seen: NDArray[np.int64]) -> list[slice]:
         first = begin + int(np.argmax(full))
         chosen.append(slice(first, first + PIECE))
     return chosen
+
+
+def without_offsets(pixels: Pixels, noise: Noise, rig: Rig) -> Pixels:
+    """Take the errors that last off the detections."""
+    known = scaled(pixels, noise.sigma)
+    offset = lasting_offsets(known, raw_points(known, rig), rig, noise.persistence > 0)
+    return Pixels(pixels.xy - offset, pixels.information)
 
 
 def scaled(pixels: Pixels, noise: Float) -> Pixels:
@@ -170,7 +195,11 @@ def choose_noise(cuts: list[Pixels], rig: Rig, views: Views, options: Options) -
     else:
         scale = noise_scale(xy.reshape(-1, count, 2), information.reshape(-1, count, 3), rig)
     found = find_noise([scaled(cut, plain * scale) for cut in cuts], rig, views)
-    return found._replace(sigma=plain * scale if options.pixel_sigma is not None else found.sigma * scale)
+    if options.pixel_sigma is not None:
+        return found._replace(sigma=plain * scale)
+    # An error that lasts is one draw, however many frames it is seen in: it cannot tell views apart.
+    alike = options.offsets & (found.persistence > 0)
+    return found._replace(sigma=np.where(alike, scale, found.sigma * scale))
 
 
 def choose_motion(

@@ -161,7 +161,7 @@ def spread(sums, j, first, weights, band, right, curved):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def examine(control, views, observed, inlier, error):
+def examine(control, views, observed, offset, inlier, error):
     """Compare the trajectories with what the views saw.
 
     Parameters
@@ -169,6 +169,8 @@ def examine(control, views, observed, inlier, error):
     control : (knots, keypoints, 3) float, m
     views : Views
     observed : Observed
+    offset : (frames, keypoints, views, 2) float, px
+        What was taken off the detections beforehand; the error is that of the detections as they were.
     inlier : (frames, keypoints, views) bool
         Receives whether the observation is more likely a detection than a mistake.
     error : (frames, keypoints) float, px
@@ -196,6 +198,7 @@ def examine(control, views, observed, inlier, error):
                         seen, predicted, observed.nu, observed.kappa[view], lane
                     )
                     inlier[begin + lane, j, view] = there and correct
+                    r, s = r + offset[begin + lane, j, view, 0], s + offset[begin + lane, j, view, 1]
                     total[lane] += r * r + s * s if there and correct else 0.0
                     number[lane] += 1.0 if there and correct else 0.0
             error[begin : begin + count, j] = np.sqrt(total / number)[:count]
