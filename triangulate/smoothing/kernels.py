@@ -2,7 +2,7 @@
 """The smoother's normal equations, assembled in compiled loops; importing this loads numba.
 
 Unknowns are the control points of one spline per keypoint. Reprojection, roughness, bone and anchor terms
-add their Gauss-Newton Hessian into the blocks of a band (see `smoothing_bands`) and minus their gradient
+add their Gauss-Newton Hessian into the blocks of a band (see `bands`) and minus their gradient
 into the right side.
 """
 
