@@ -45,8 +45,9 @@ def diagnose_rig(rig: Rig) -> tuple[str, ...]:
     >>> lens = Intrinsics.from_focal((640, 480), 800.0)
     >>> one = Camera.from_rotvec("one", lens, [0, 0, 0], [0, 0, 0])
     >>> other = Camera.from_rotvec("other", lens, [0, 1, 0], [0, 0, 0])
-    >>> diagnose_rig(Rig(cameras=(one, other)))
-    ('cameras one and other stand at the same place',)
+    >>> (problem,) = diagnose_rig(Rig(cameras=(one, other)))
+    >>> problem.split(",")[0]
+    'cameras one and other stand at the same place'
     """
     problems = [*_pairs(rig), *_extent(rig)]
     for camera in rig.cameras:
@@ -67,7 +68,10 @@ def _pairs(rig: Rig) -> Iterator[str]:
                 "other; calibrate again"
             )
         elif same_place:
-            yield f"cameras {one.name} and {other.name} stand at the same place"
+            yield (
+                f"cameras {one.name} and {other.name} stand at the same place, from which nothing can be "
+                "triangulated: a place was copied or never estimated; calibrate again"
+            )
 
 
 def _extent(rig: Rig) -> Iterator[str]:
@@ -108,7 +112,7 @@ def _lens(camera: Camera) -> Iterator[str]:
     if share > 0.01:
         yield (
             f"camera {camera.name}: its lens model folds back on {share:.0%} of the image, where no ray "
-            "can be found; it was fitted on the middle only"
+            "can be found; it was fitted on the middle only; record the board up to its edges"
         )
 
 

@@ -36,7 +36,10 @@ def verdicts(report: "CalibrationReport") -> Iterator[str]:
             "of the board in every view and were not used"
         )
     if not report.converged:
-        yield "the refinement stopped before it converged: treat the result with suspicion"
+        yield (
+            "the refinement stopped before it converged and its result is not to be trusted: record more "
+            "board views, or give the lenses of weak cameras (intrinsics=)"
+        )
     for view in range(len(report.names)):
         yield from _view_verdicts(report, view)
     yield from _millimetres(report)
@@ -53,8 +56,8 @@ def _view_verdicts(report: "CalibrationReport", view: int) -> Iterator[str]:
         if shared.max() < FEW_FRAMES:
             other = report.names[int(shared.argmax())]
             yield (
-                f"camera {name}: shares only {shared.max()} board views with its best partner {other}; hold "
-                f"the board where both see it"
+                f"camera {name}: shares only {shared.max()} board views with its best partner {other}; "
+                f"record {2 * FEW_FRAMES} or more with the board where both see it"
             )
     focal = report.uncertainty.lenses[view, 0] / lens.K[0, 0]
     if focal > UNCERTAIN_FOCAL:
@@ -62,11 +65,7 @@ def _view_verdicts(report: "CalibrationReport", view: int) -> Iterator[str]:
             f"camera {name}: focal length uncertain by {focal:.1%}; record the board nearer to it and tilted "
             "by 30 to 45 degrees in several directions"
         )
-    part = area(lens.covered) / (lens.size[0] * lens.size[1])
-    edges = _bare_edges(report, view)
-    if part < LITTLE_COVERED or edges:
-        where = f", none near its {' and '.join(edges)} edge" if edges else ""
-        yield f"camera {name}: the board covered {part:.0%} of the image{where}; outside, its lens is a guess"
+    yield from _coverage(report, view)
     if report.sigma[view] > NOISY:
         yield (
             f"camera {name}: corners scatter by {report.sigma[view]:.2f} px; look for blur, motion or frames "
@@ -80,7 +79,24 @@ def _view_verdicts(report: "CalibrationReport", view: int) -> Iterator[str]:
         )
     share = report.rejected[view] / max(int(report.corners[view]), 1)
     if share > MANY_REJECTED:
-        yield f"camera {name}: {share:.1%} of its corners contradict the fit and were given no weight"
+        yield (
+            f"camera {name}: {share:.1%} of its corners contradict the fit and were given no weight; if it "
+            "or the board's sheet moved while recording, or it is out of step, record again"
+        )
+
+
+def _coverage(report: "CalibrationReport", view: int) -> Iterator[str]:
+    name, lens = report.names[view], report.rig.cameras[view].intrinsics
+    part = area(lens.covered) / (lens.size[0] * lens.size[1])
+    bare = _bare_edges(report, view)
+    if not bare and part >= LITTLE_COVERED:
+        return
+    edges = f"{', '.join(bare[:-1])} and {bare[-1]} edges" if len(bare) > 1 else f"{''.join(bare)} edge"
+    lack, where = (f", no board near its {edges}", f"at its {edges}") if bare else ("", "all over its image")
+    yield (
+        f"camera {name}: the board covered {part:.0%} of the image{lack}; record the board {where}, since "
+        "outside the covered part its lens is a guess"
+    )
 
 
 def _bare_edges(report: "CalibrationReport", view: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from calibration import Camera, Intrinsics, Rig, diagnose_rig
 from tests.test_calibration.board_scene import true_rig
@@ -43,3 +44,13 @@ def test_absurd_lenses(K, message):
     (problem,) = diagnose_rig(Rig(cameras=(Camera.from_rotvec("odd", lens, [0, 0, 0], [0, 0, 0]),)))
     assert "camera odd" in problem
     assert message in problem
+
+
+def test_cameras_at_one_place_with_different_lenses():
+    rig = true_rig(views=3)
+    one, other, third = rig.cameras
+    rotvec = Rotation.from_matrix(other.R).as_rotvec()
+    moved = Camera.from_rotvec(other.name, other.intrinsics, rotvec, -other.R @ one.center)
+    (problem,) = diagnose_rig(Rig(cameras=(one, moved, third)))
+    assert problem.startswith("cameras cam0 and cam1 stand at the same place, from which nothing")
+    assert problem.endswith("a place was copied or never estimated; calibrate again")
