@@ -37,7 +37,7 @@ def opened_url(url: str, *, offline: bool = False):
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         try:
-            page.goto(url)
+            page.goto(url, timeout=120_000)  # a busy machine takes long to parse Plotly
             yield page, errors
         finally:
             browser.close()
