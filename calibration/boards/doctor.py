@@ -127,6 +127,7 @@ def _variant(grays: Sequence[Gray], board: Board, before: int) -> Diagnosis | No
         return None
     after, changed, mirrored, causes = best
     remedies = " and ".join(_REMEDIES[cause] for cause in causes)
+    remedies = remedies[0].upper() + remedies[1:]
     return Diagnosis(
         cause=" and ".join(causes),
         message=f"{' and '.join(causes)}: {_counts(before, grays, after, 'with that')}. {remedies}",

@@ -76,6 +76,14 @@ def test_board_size(images):
 
 
 def test_marker_size(images):
+    found = diagnose(images(board), replace(board, marker=0.012))
+    assert (found.cause, found.safe, found.before, found.after) == ("marker size", False, 0, 105)
+    assert "with markers of 0.7" in found.message
+    assert "configured are charuco 8 x 6, squares of 30 mm, markers of 12 mm" in found.message
+    assert found.message.endswith("Measure the print and correct the configuration")
+
+
+def test_board_size_and_marker_size(images):
     found = diagnose(images(board), replace(board, columns=5, marker=0.012))
     assert found.cause == "board size and marker size"
     assert "markers of 0.7" in found.message
@@ -92,6 +100,10 @@ def test_exposure(images):
     found = diagnose(images(board, dark=3.0, bright=9.0, noise=1.0)[:1], board)
     assert found.cause == "exposure"
     assert "They are too dark" in found.message
+    assert "Change the light, aperture or exposure time" in found.message
+    pale = diagnose(images(board, dark=246.0, bright=255.0, noise=1.0)[:1], board)
+    assert pale.cause == "exposure"
+    assert "They are too bright or flat" in pale.message
 
 
 def test_no_board_in_view(rendered):

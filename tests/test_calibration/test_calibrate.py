@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationError, calibrate
+from calibration.calibrator import check_rejected
 from tests.test_calibration.board_scene import aligned_error, mouse_corners, observe, true_rig
 
 volume = np.random.default_rng(9).uniform([-0.7, -0.7, 0.5], [0.7, 0.7, 1.3], (200, 3))
@@ -65,6 +66,19 @@ def test_views_that_never_share_the_board_are_named():
         calibrate(split)
 
 
+def test_a_view_that_shares_only_a_row_of_corners_is_named():
+    observations = observe(true_rig(views=3, spread=1.5), frames=40)
+    xy = observations.xy.copy()
+    xy[:20, 1, 7:] = np.nan
+    xy[20:, [0, 2]] = np.nan
+    with pytest.raises(CalibrationError) as caught:
+        calibrate(replace(observations, xy=xy))
+    assert str(caught.value) == (
+        "no place found for cam1: the board was seen too obliquely or too partially in the frames shared "
+        "with other views; record it facing these cameras and a neighbour at the same time"
+    )
+
+
 def test_a_view_that_never_sees_the_board_is_named():
     observations = observe(true_rig(views=3, spread=1.5), frames=10)
     xy = observations.xy.copy()
@@ -79,5 +93,33 @@ def test_a_view_out_of_step_is_an_error_in_words():
     xy = observations.xy.copy()
     xy[:, 3] = np.roll(xy[:, 3], 1, axis=0)
     late = replace(observations, xy=xy)
-    with pytest.raises(CalibrationError, match="cam3"):
+    with pytest.raises(CalibrationError, match=r"more than 10% of the corners of .*cam3: \d+ of \d+ corners"):
         calibrate(late)
+
+
+def test_a_view_of_which_more_than_a_tenth_contradicts_the_fit_is_named():
+    view, rejected = np.repeat([0, 1, 2], 50), np.zeros(150, dtype=bool)
+    rejected[[*range(5), *range(100, 106)]] = True  # 10% of the first, 12% of the third
+    with pytest.raises(CalibrationError) as caught:
+        check_rejected(("left", "mid", "right"), view, rejected)
+    assert str(caught.value).startswith(
+        "the fit contradicts more than 10% of the corners of right: 6 of 50 corners (12%). The low error on "
+        "the rest would be misleading. Check that the views are synchronous and show the same board"
+    )
+
+
+def test_a_poorly_covered_camera_does_not_run_off():
+    truth = true_rig(views=3, spread=1.5)
+    whole = observe(truth, frames=60)
+    xy = whole.xy.copy()
+    xy[:, 0][(np.abs(xy[:, 0] - [980, 512]) > 200).any(axis=-1)] = np.nan
+    _, full = calibrate(whole, validate=False)
+    rig, poor = calibrate(replace(whole, xy=xy), validate=False)
+    for name in ("fx", "fy"):
+        assert poor.uncertainty.deviation(f"0:{name}") > 2 * full.uncertainty.deviation(f"0:{name}")
+    K, true = rig.cameras[0].intrinsics.K, truth.cameras[0].intrinsics.K
+    for name, place in {"fx": (0, 0), "fy": (1, 1), "cx": (0, 2), "cy": (1, 2)}.items():
+        assert abs(K[place] - true[place]) < 4 * poor.uncertainty.deviation(f"0:{name}")
+    said = [text for text in poor.verdicts if text.startswith("camera cam0: ")]
+    assert any("no board near its left, right, upper and lower edges; record the board at" in s for s in said)
+    assert any("only 8 frames show it the board; record 20 or more" in s for s in said)

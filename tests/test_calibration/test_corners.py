@@ -1,5 +1,7 @@
 """Corners of boards in recordings: rendered ones with known truth, and real ones."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -45,21 +47,33 @@ def filmed(
     names=("left", "right"),
     count=5,
     step=30.0,
+    shown=None,
     change=lambda image, name: image,
-    **options,
 ):
     """Write image folders of a board, each image changed by `change`."""
     for name in names:
         (folder / name).mkdir(parents=True)
         for number in range(count):
-            image = rendered(charuco, step, (480, 360), turn=0.2 * number + len(name)).image
-            cv2.imwrite(
-                str(folder / name / f"{number}.png"), image if change is None else change(image, name)
-            )
+            image = rendered(shown or charuco, step, (480, 360), turn=0.2 * number + len(name)).image
+            cv2.imwrite(str(folder / name / f"{number}.png"), change(image, name))
     return Recording.open({name: folder / name for name in names})
 
 
-def test_an_inverted_board_is_put_right_and_said(tmp_path, rendered):
+def test_calibration_goes_on_by_itself_with_a_legacy_board_and_says_so(tmp_path, rendered):
+    legacy = replace(charuco, legacy=True)
+    recording = filmed(tmp_path, rendered, shown=legacy)
+    plain = find_corners(recording, legacy)
+    observations = find_corners(recording, charuco)
+    assert observations.board.legacy
+    assert not plain.notes
+    assert plain.seen.all()
+    assert np.array_equal(observations.xy, plain.xy)
+    said = "legacy layout: 0 corners in 5 images as configured, 175 with that. The board was made by OpenCV "
+    said += "before 4.6: set legacy = true"
+    assert observations.notes == (f"left: {said}", f"right: {said}")
+
+
+def test_calibration_goes_on_by_itself_with_an_inverted_board_and_says_so(tmp_path, rendered):
     recording = filmed(tmp_path, rendered, change=lambda image, name: 255 - image)
     observations = find_corners(recording, charuco)
     assert observations.board.inverted
@@ -68,7 +82,7 @@ def test_an_inverted_board_is_put_right_and_said(tmp_path, rendered):
     assert not find_corners(filmed(tmp_path / "b", rendered), charuco).notes
 
 
-def test_one_mirrored_camera_is_flipped_and_said(tmp_path, rendered):
+def test_calibration_goes_on_by_itself_with_a_mirrored_camera_and_says_so(tmp_path, rendered):
     plain = find_corners(filmed(tmp_path / "a", rendered), charuco)
     recording = filmed(
         tmp_path / "b", rendered, change=lambda image, name: image[:, ::-1] if name == "right" else image
@@ -77,7 +91,7 @@ def test_one_mirrored_camera_is_flipped_and_said(tmp_path, rendered):
     assert observations.mirrored == ("right",)
     assert np.allclose(observations.xy, plain.xy, atol=1e-6)
     (note,) = observations.notes
-    assert note.startswith("right: mirrored image")
+    assert note.startswith("right: mirrored image: 0 corners in 5 images as configured, 175 with that")
 
 
 def test_a_board_that_is_never_seen(tmp_path, rendered):
