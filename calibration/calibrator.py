@@ -32,7 +32,7 @@ from calibration.rig import Rig
 from calibration.start.board_links import first_links, object_poses
 from calibration.start.extrinsics import first_board_poses, first_places
 from calibration.start.intrinsics import first_lens
-from calibration.start.lens_options import known_lenses, lens_stages
+from calibration.start.lens_options import known_lenses, lens_stages, rescaling_notes
 from calibration.start.lens_parameters import Groups, Values, lens_rules
 from calibration.start.view_graph import check_connected, view_graph
 
@@ -163,6 +163,7 @@ def calibrate(
     held_out = cross_validate(sightings, fit, known) if validate else None
     report = CalibrationReport.from_fit(sightings, fit, graph=graph, rig=rig, held_out=held_out)
     notes = dict.fromkeys(note for one in seen for note in one.notes)
+    notes |= dict.fromkeys(rescaling_notes(first, intrinsics or {}))
     return rig, replace(report, verdicts=(*notes, *report.verdicts))
 
 

@@ -52,6 +52,30 @@ def known_lenses(
     return known
 
 
+def rescaling_notes(observations: BoardObservations, intrinsics: Mapping[str, Intrinsics]) -> tuple[str, ...]:
+    """Say which known lenses `known_lenses` rescales to the images.
+
+    Parameters
+    ----------
+    observations : BoardObservations
+    intrinsics : mapping of view to Intrinsics
+
+    Returns
+    -------
+    notes : tuple of str
+    """
+    notes = []
+    for view, (name, crop) in enumerate(zip(observations.names, observations.crops, strict=True)):
+        size = (int(observations.sizes[view, 0]), int(observations.sizes[view, 1]))
+        given = intrinsics[name].size if name in intrinsics else size
+        if given != size and (crop is None or given != crop.whole):
+            notes.append(
+                f"camera {name}: its lens is known for images of {given[0]} x {given[1]} px and was rescaled "
+                f"to {size[0]} x {size[1]} px, which is right only where both show the whole sensor"
+            )
+    return tuple(notes)
+
+
 def lens_stages(
     names: tuple[str, ...], lens: str | Mapping[str, str], known: Mapping[str, Intrinsics]
 ) -> tuple[str, ...]:

@@ -29,11 +29,15 @@ def test_known_lenses_are_kept(scene):
     assert aligned_error(rig, truth, inside) < 0.1e-3
 
 
-def test_known_lenses_of_another_resolution_are_rescaled(scene):
+def test_known_lenses_of_another_resolution_are_rescaled_and_said(scene):
     truth, observations = scene
     halves = {"cam1": truth.cameras[1].intrinsics.rescaled((640, 512))}
-    rig, _ = calibrate(observations, intrinsics=halves, validate=False)
+    rig, report = calibrate(observations, intrinsics=halves, validate=False)
     assert rig.cameras[1].intrinsics.K[0, 0] == pytest.approx(truth.cameras[1].intrinsics.K[0, 0])
+    assert report.verdicts[0] == (
+        "camera cam1: its lens is known for images of 640 x 512 px and was rescaled to 1280 x 1024 px, which "
+        "is right only where both show the whole sensor"
+    )
 
 
 def test_known_lenses_of_a_cropped_image_are_refused(scene):
