@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from models2d import Augmentation, LabelledFrame, Labels, Recipe, Skeleton, TrainingOptions, train
-from models2d.judging import matched
+from models2d.training.judging import matched
 
 fish = Skeleton.from_names("fish", ["head", "middle", "tail"], [("head", "middle"), ("middle", "tail")])
 side = 96

@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.measurement import Contender, Timing, race, save, show
-from models2d.block_search import Block, Frames, find_individuals
-from models2d.heatmaps import decode, gaussian_targets
+from models2d.decoding.heatmaps import decode, gaussian_targets
+from models2d.inference.block_search import Block, Frames, find_individuals
+from models2d.model_files.weights import load_model
+from models2d.models.pose_model import PoseModel
+from models2d.models.recipe import Recipe
 from models2d.networks.output import HeatmapOutput
 from models2d.networks.registry import build
-from models2d.pose_model import PoseModel
-from models2d.recipe import Recipe
 from models2d.skeleton import Skeleton
-from models2d.weights import load_model
 from triangulate.synthetic.rendering import training_views
 
 # Architecture, options, keypoints, width and height of the input, batch. 278 x 278 is the size at which

@@ -7,7 +7,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import Camera, Intrinsics, Rig
 from models2d import Detections2D, Skeleton, group_by_program
-from models2d.affinity import normal_affinity, offset_costs
+from models2d.grouping.affinity import normal_affinity, offset_costs
 from triangulate import associate
 
 standing = np.array(

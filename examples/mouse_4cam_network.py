@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from calibration import Board, Recording, calibrate, find_corners
 from models2d import Augmentation, Recipe, TrainingOptions, detect, labels_from, read_tracks, train
-from models2d.temperature import coverage
+from models2d.decoding.temperature import coverage
 from triangulate import reconstruct
 
 parser = argparse.ArgumentParser()

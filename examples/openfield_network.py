@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from models2d import Augmentation, Labels, PoseModel, Recipe, TrainingOptions, evaluate, read_labels, train
-from models2d.temperature import coverage, fit_temperature
+from models2d.decoding.temperature import coverage, fit_temperature
 
 parser = argparse.ArgumentParser()
 parser.add_argument("data", type=Path, help="the folder with config.yaml, or a CollectedData file")

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from models2d.augmentation import Augmentation
 from models2d.labels import LabelledFrame, Labels
-from models2d.recipe import Recipe
-from models2d.training import TrainingOptions, train
-from models2d.weights import save_model
+from models2d.model_files.weights import save_model
+from models2d.models.recipe import Recipe
+from models2d.training.augmentation import Augmentation
+from models2d.training.trainer import TrainingOptions, train
 from triangulate.synthetic.body import figure_skeleton
 from triangulate.synthetic.rendering import training_views
 

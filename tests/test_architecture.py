@@ -4,6 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,32 @@ def imported_packages(path: Path) -> set[str]:
 def test_nothing_imports_upward(path):
     layer = layers.index(path.relative_to(root).parts[0])
     assert not imported_packages(path) & set(layers[layer + 1 :])
+
+
+@pytest.mark.parametrize("layer", ["models2d"])
+def test_folders_import_each_other_in_one_direction(layer):
+    folders = {path.parent.name for path in (root / layer).glob("*/__init__.py")}
+    imports = {
+        folder: {
+            name.split(".")[1]
+            for path in (root / layer / folder).rglob("*.py")
+            for name in imported_modules(path)
+            if name.startswith(f"{layer}.")
+        }
+        - {folder}
+        for folder in folders
+    }
+    assert folders <= set(TopologicalSorter(imports).static_order())  # or a CycleError that names them
+
+
+def imported_modules(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
 @pytest.mark.parametrize("path", modules, ids=ids)

@@ -97,7 +97,7 @@ def _skeleton(project: Any, trial: str) -> Any:
 
 
 def _frames(project: Any, trial: str, recording: Any, how: How, count: int) -> list[int]:
-    from models2d import selection
+    from models2d.labelling import selection
     from models2d.readers.joining import read_detections
     from triangulate.cli import bar
 
@@ -150,10 +150,10 @@ def train(  # noqa: PLR0917 - options of a command line, each with a name
     seed: Seed = 0,
 ) -> None:
     """Train a network on labelled frames; interrupted, the same command goes on."""
-    from models2d.label_files.choosing import read_labels
-    from models2d.recipe import Recipe
-    from models2d.training import TrainingOptions
-    from models2d.training import train as train_network
+    from models2d.labelling.choosing import read_labels
+    from models2d.models.recipe import Recipe
+    from models2d.training.trainer import TrainingOptions
+    from models2d.training.trainer import train as train_network
     from triangulate.cli import bar, say
 
     learn, test = read_labels(labels).split(fraction, seed)
@@ -178,9 +178,9 @@ def evaluate(  # noqa: PLR0917 - options of a command line, each with a name
     cut: Annotated[float, typer.Option(help="Confidence below which predictions are left out.")] = 0.6,
 ) -> None:
     """Compare a network with labels: a table, and a page with the worst frames drawn."""
-    from models2d.evaluation import evaluate as compare
-    from models2d.label_files.choosing import read_labels
-    from models2d.weights import load_model
+    from models2d.evaluation.evaluating import evaluate as compare
+    from models2d.labelling.choosing import read_labels
+    from models2d.model_files.weights import load_model
     from triangulate.cli import bar, say
 
     there = read_labels(labels)

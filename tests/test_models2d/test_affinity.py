@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from models2d.affinity import fit_affinity, misses, normal_affinity, offset_costs, pair_number, partners
+from models2d.grouping.affinity import (
+    fit_affinity,
+    misses,
+    normal_affinity,
+    offset_costs,
+    pair_number,
+    partners,
+)
 
 
 @pytest.mark.parametrize("keypoints", [1, 2, 5])

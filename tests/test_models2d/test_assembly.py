@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from calibration import ShapeError
 from models2d import ModelError
-from models2d.affinity import log_odds_cost, normal_affinity, offset_costs
-from models2d.assembly import group_by_program, group_by_tags
-from models2d.grouping_program import solve_grouping
+from models2d.grouping.affinity import log_odds_cost, normal_affinity, offset_costs
+from models2d.grouping.assembly import group_by_program, group_by_tags
+from models2d.grouping.program import solve_grouping
 
 
 def partitions(items):

@@ -9,23 +9,23 @@ import pytest
 import torch
 
 from calibration import Recording
-from models2d.affinity import partners
-from models2d.augmentation import Augmentation
-from models2d.bottom_up import BottomUp
-from models2d.ensemble import Ensemble
+from models2d.decoding.heatmaps import gaussian_targets
 from models2d.errors import ModelError
-from models2d.heatmaps import gaussian_targets
-from models2d.inference import detect
-from models2d.judging import matched
+from models2d.grouping.affinity import partners
+from models2d.inference.detecting import detect
 from models2d.labels import LabelledFrame, Labels
+from models2d.model_files.weights import load_model
+from models2d.models.bottom_up import BottomUp
+from models2d.models.ensemble import Ensemble
+from models2d.models.pose_model import PoseModel
+from models2d.models.recipe import Recipe
 from models2d.networks.output import HeatmapOutput
 from models2d.networks.registry import build
-from models2d.pose_model import PoseModel
-from models2d.recipe import Recipe
 from models2d.skeleton import Skeleton
-from models2d.targets import nearest_discs
-from models2d.training import TrainingOptions, train
-from models2d.weights import load_model
+from models2d.training.augmentation import Augmentation
+from models2d.training.judging import matched
+from models2d.training.targets import nearest_discs
+from models2d.training.trainer import TrainingOptions, train
 
 fish = Skeleton.from_names("fish", ["head", "middle", "tail"], [("head", "middle"), ("middle", "tail")])
 recipe = Recipe(
@@ -248,7 +248,7 @@ def test_an_image_that_takes_too_long_has_nobody_and_says_so(monkeypatch):
     def exhausted(*_, **__):
         raise ModelError("no solution in the time limit")
 
-    monkeypatch.setattr("models2d.bottom_up.group_by_program", exhausted)
+    monkeypatch.setattr("models2d.models.bottom_up.group_by_program", exhausted)
     with pytest.warns(RuntimeWarning, match="nobody is found in an image: no solution in the time limit"):
         found = drawn().find_all([np.zeros((320, 320, 3), dtype=np.uint8)])[0]
     assert found.xy.shape == (0, 3, 2)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models2d.augmentation import Augmentation, random_affine, recolour, warp
-from models2d.crops import box_around, cut, frame_box
+from models2d.models.crops import box_around, cut, frame_box
+from models2d.training.augmentation import Augmentation, random_affine, recolour, warp
 
 
 def spot(xy, size=(320, 240), sigma=4.0):

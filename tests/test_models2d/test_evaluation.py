@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from models2d import LabelledFrame, Labels, Skeleton
-from models2d.evaluation import evaluate
-from models2d.pose_model import Found
+from models2d.evaluation.evaluating import evaluate
+from models2d.models.pose_model import Found
 from tests.browser import opened_page
 
 body = Skeleton.from_names("body", ["head", "tail"])

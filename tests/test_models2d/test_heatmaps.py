@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models2d.heatmaps import Grid, decode, gaussian_targets, methods, offset_targets
+from models2d.decoding.heatmaps import Grid, decode, gaussian_targets, methods, offset_targets
 
 grids = {
     "centred": Grid.centred(4),

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from calibration.recordings.recording import Recording
-from models2d.ensemble import Ensemble
-from models2d.inference import detect
-from models2d.kept_blocks import digest
+from models2d.inference.detecting import detect
+from models2d.inference.kept_blocks import digest
+from models2d.models.ensemble import Ensemble
+from models2d.models.pose_model import Found, PoseModel
+from models2d.models.recipe import Recipe
+from models2d.models.top_down import TopDown
 from models2d.networks.registry import build
-from models2d.pose_model import Found, PoseModel
-from models2d.recipe import Recipe
 from models2d.skeleton import Skeleton
-from models2d.top_down import TopDown
 
 size = (96, 72)
 spot = Skeleton.from_names("spot", ["middle"])

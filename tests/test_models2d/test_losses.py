@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from models2d.losses import offset_loss, pairwise_loss, tag_loss, total_loss
 from models2d.networks.output import HeatmapOutput
+from models2d.training.losses import offset_loss, pairwise_loss, tag_loss, total_loss
 
 
 def test_tags_are_pulled_together_and_pushed_apart():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from calibration import ShapeError
-from models2d import metrics
+from models2d.evaluation import metrics
 
 nan, inf = np.nan, np.inf
 truth = np.array([[[0, 0], [0, 10], [8, 0]], [[0, 0], [0, 20], [nan, nan]]], dtype=float)

@@ -6,16 +6,16 @@ import torch
 from torch import nn
 
 from models2d.errors import ModelError
-from models2d.losses import total_loss
+from models2d.model_files.pretrained import load_backbone, read_tensors, recognised
+from models2d.model_files.published import load_published
+from models2d.model_files.weights import load_model
 from models2d.networks.backbones import backbone
 from models2d.networks.deep_pose import DeepPose, diameter
 from models2d.networks.likelihood_flow import LikelihoodFlow, likelihood_loss
 from models2d.networks.output import HeatmapOutput, PointOutput
 from models2d.networks.registry import build
-from models2d.pretrained import load_backbone, read_tensors, recognised
-from models2d.published import load_published
 from models2d.skeleton import Skeleton
-from models2d.weights import load_model
+from models2d.training.losses import total_loss
 
 published = {
     # Millions of parameters: Xiao et al. 2018, table 3; Sun et al. 2019, table 1; Cheng et al. 2020, table 1.

@@ -6,20 +6,20 @@ import pytest
 import torch
 
 from calibration.recordings.recording import Recording
-from models2d.bottom_up import BottomUp, local_maxima
+from models2d.decoding.heatmaps import gaussian_targets
+from models2d.decoding.simcc import decode_simcc
 from models2d.errors import ModelError
-from models2d.heatmaps import gaussian_targets
-from models2d.inference import detect
+from models2d.inference.detecting import detect
+from models2d.model_files.onnx import OnnxTopDown, export_onnx
+from models2d.model_files.torchvision import KeypointRCNN
+from models2d.model_files.weights import load_model
+from models2d.models.bottom_up import BottomUp, local_maxima
+from models2d.models.pose_model import PoseModel
+from models2d.models.recipe import Recipe
+from models2d.models.top_down import TopDown
 from models2d.networks.output import HeatmapOutput
 from models2d.networks.registry import build
-from models2d.onnx_models import OnnxTopDown, export_onnx
-from models2d.pose_model import PoseModel
-from models2d.recipe import Recipe
-from models2d.simcc import decode_simcc
 from models2d.skeleton import Skeleton
-from models2d.top_down import TopDown
-from models2d.torchvision_models import KeypointRCNN
-from models2d.weights import load_model
 
 face = Skeleton.from_names("face", ["nose", "left_ear", "right_ear"])
 
@@ -37,7 +37,7 @@ def test_vitpose_and_its_detector_find_people_through_one_door(tmp_path):
     config = transformers.VitPoseConfig(backbone_config=backbone, num_labels=17, use_simple_decoder=True)
     network = transformers.VitPoseForPoseEstimation(config)
     network.save_pretrained(tmp_path / "vitpose")
-    from models2d.hub_models import load_vitpose
+    from models2d.model_files.hub import load_vitpose
 
     model = load_vitpose(tmp_path / "vitpose", detector=None, device="cpu")
     assert model.input_size == (48, 64)
@@ -61,7 +61,7 @@ def test_vitpose_reads_its_heatmaps_as_its_own_processor_does():
     transformers = pytest.importorskip("transformers")
     from types import SimpleNamespace
 
-    from models2d.hub_models import ViTPose
+    from models2d.model_files.hub import ViTPose
 
     xy = np.array([[20.3, 30.7], [10.0, 40.2], [33.6, 12.1]])
     drawn = torch.from_numpy(gaussian_targets(xy, (48, 64), 2.0))[None]
@@ -87,7 +87,7 @@ def test_vitpose_reads_its_heatmaps_as_its_own_processor_does():
 def test_rt_detr_gives_the_surest_boxes_of_one_class():
     from types import SimpleNamespace
 
-    from models2d.hub_models import RTDetr
+    from models2d.model_files.hub import RTDetr
 
     class Drawn:
         config = SimpleNamespace(id2label={0: "person", 1: "dog"})

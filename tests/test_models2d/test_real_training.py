@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from models2d.augmentation import Augmentation
-from models2d.label_files.choosing import read_labels
-from models2d.label_files.images import labels_from
+from models2d.labelling.choosing import read_labels
+from models2d.labelling.images import labels_from
+from models2d.models.recipe import Recipe
 from models2d.readers.joining import read_tracks
-from models2d.recipe import Recipe
-from models2d.training import TrainingOptions, train
+from models2d.training.augmentation import Augmentation
+from models2d.training.trainer import TrainingOptions, train
 
 quick = TrainingOptions(
     recipe=Recipe(

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models2d.models.pose_model import Found, PoseModel
+from models2d.models.recipe import Recipe
+from models2d.models.rough_look import sure_box, surest_boxes
 from models2d.networks.registry import build
-from models2d.pose_model import Found, PoseModel
-from models2d.recipe import Recipe
-from models2d.rough_look import sure_box, surest_boxes
 from models2d.skeleton import Skeleton
 
 image = np.zeros((480, 640, 3), dtype=np.uint8)

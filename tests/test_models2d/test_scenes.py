@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 import torch
 
-from models2d.augmentation import Augmentation
-from models2d.dataset import Sampling
-from models2d.heatmaps import gaussian_targets
+from models2d.decoding.heatmaps import gaussian_targets
 from models2d.labels import LabelledFrame, Labels
+from models2d.models.recipe import Recipe
 from models2d.networks.output import HeatmapOutput
-from models2d.recipe import Recipe
-from models2d.scenes import Scenes
 from models2d.skeleton import Skeleton
-from models2d.targets import nearest_discs, targets_of_everybody
+from models2d.training.augmentation import Augmentation
+from models2d.training.dataset import Sampling
+from models2d.training.scenes import Scenes
+from models2d.training.targets import nearest_discs, targets_of_everybody
 
 pair = Skeleton.from_names("pair", ["left", "right"])
 sampling = Sampling(input_size=(128, 96))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from models2d import Detections2D, Skeleton, selection
+from models2d import Detections2D, Skeleton
+from models2d.labelling import selection
 
 pair = Skeleton.from_names("pair", ["a", "b"])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models2d.temperature import coverage, fit_temperature, mahalanobis
+from models2d.decoding.temperature import coverage, fit_temperature, mahalanobis
 
 
 def scattered(seed, count=4000):

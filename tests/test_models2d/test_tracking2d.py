@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models2d import Detections2D, Skeleton
-from models2d.tracking2d import boxes, follow
+from models2d.inference.tracking import boxes, follow
 
 body = Skeleton.load("coco17")
 

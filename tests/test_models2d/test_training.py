@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from models2d.augmentation import Augmentation
 from models2d.errors import ModelError
 from models2d.labels import LabelledFrame, Labels
-from models2d.recipe import Recipe
+from models2d.model_files.weights import load_model
+from models2d.models.recipe import Recipe
 from models2d.skeleton import Skeleton
-from models2d.training import TrainingOptions, schedule, train
-from models2d.weights import load_model
+from models2d.training.augmentation import Augmentation
+from models2d.training.trainer import TrainingOptions, schedule, train
 
 crosses = Skeleton.from_names("crosses", ["red", "green"], [("red", "green")])
 recipe = Recipe(
@@ -162,7 +162,7 @@ def test_a_loss_that_is_no_number_names_the_last_good_checkpoint(tmp_path, monke
     def loss(output, *_):
         return output.heatmaps.square().mean() * next(losses)
 
-    monkeypatch.setattr("models2d.training.total_loss", loss)
+    monkeypatch.setattr("models2d.training.trainer.total_loss", loss)
     with pytest.raises(ModelError, match=r"the loss is nan at step 5: lower .* .*checkpoint\.pt"):
         train(labels, tmp_path / "run", quick, device="cpu")
     assert torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"] == 4

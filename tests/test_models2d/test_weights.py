@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import save_file
 
 from models2d.errors import ModelError
+from models2d.model_files.weights import load_model, save_model
+from models2d.models.pose_model import PoseModel
+from models2d.models.recipe import Recipe
 from models2d.networks.registry import build
-from models2d.pose_model import PoseModel
-from models2d.recipe import Recipe
 from models2d.skeleton import Skeleton
-from models2d.weights import load_model, save_model
 
 face = Skeleton.from_names("face", ["nose", "left_ear", "right_ear"], [("nose", "left_ear")])
 recipe = Recipe(

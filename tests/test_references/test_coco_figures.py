@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from models2d.average_precision import People, average_precision, coco_sigmas, oks
+from models2d.evaluation.average_precision import People, average_precision, coco_sigmas, oks
 
 cocotools = pytest.importorskip("pycocotools.cocoeval", reason="pycocotools is not installed")
 coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")

@@ -4,7 +4,7 @@ import numpy as np
 
 from calibration import Rig
 from models2d import Skeleton, Tracks2D, read_detections
-from models2d.selection import pick_highest
+from models2d.labelling.selection import pick_highest
 from triangulate.points.residual_selection import contradiction
 
 

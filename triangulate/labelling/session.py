@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from calibration.atomic import replacing
 from calibration.recordings.recording import Recording
 from calibration.rig import Rig
-from models2d.label_files.choosing import read_labels, write_labels
-from models2d.label_files.coco import image_size
-from models2d.label_files.images import extract_images
+from models2d.labelling.choosing import read_labels, write_labels
+from models2d.labelling.coco import image_size
+from models2d.labelling.images import extract_images
 from models2d.labels import LabelledFrame, Labels
 from models2d.skeleton import Skeleton
 from triangulate.labelling.guides import guides

@@ -25,7 +25,8 @@ def contradiction(tracks: Tracks2D, rig: Rig, *, cap: float = 50.0) -> Float:
     -------
     score : (frames, views) float, px
         Mean residual over keypoints and subjects; NaN where nothing was triangulated. Pick frames with
-        `models2d.selection.pick_highest(score.max(axis=1), count)`, or for one view with its column.
+        `models2d.labelling.selection.pick_highest(score.max(axis=1), count)`, or for one view with its
+        column.
 
     Raises
     ------

@@ -191,8 +191,8 @@ def _run_network(
             f"{project.file}: detections: trial {trial.name} has no files of another tool, and no model is "
             'named; set model = "NAME or PATH", or detections = "PATH/{camera}.h5" in the trial'
         )
-    from models2d.inference import detect
-    from models2d.weights import load_model
+    from models2d.inference.detecting import detect
+    from models2d.model_files.weights import load_model
 
     if trial.recording is None:
         raise ProjectError(f"{project.file}: trial {trial.name}: needs a recording")

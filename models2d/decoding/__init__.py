@@ -1,0 +1,1 @@
+"""Heatmaps and bins, both ways, and how sure they are."""

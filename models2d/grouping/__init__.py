@@ -1,0 +1,1 @@
+"""Which candidates of keypoints are one individual's."""

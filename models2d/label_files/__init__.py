@@ -1,1 +1,0 @@
-"""Files of labelled frames, one module per tool."""

@@ -1,0 +1,1 @@
+"""Models from files and hubs: our own, published weights, ONNX, torchvision, transformers."""

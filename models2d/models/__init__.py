@@ -1,0 +1,1 @@
+"""Networks with what they need to turn images into keypoints."""
