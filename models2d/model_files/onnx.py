@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from models2d.decoding.heatmaps import Grid, Peaks, decode
 from models2d.decoding.simcc import decode_simcc
 from models2d.errors import ModelError
+from models2d.models.bottom_up import BottomUp
 from models2d.models.crops import cut, in_proportion
 from models2d.models.pose_model import Found, PoseModel
 from models2d.models.rough_look import sure_box
@@ -27,15 +28,28 @@ DEVIATION = (58.395, 57.12, 57.375)
 """Of red, green and blue in 0 to 255, as ImageNet's: what RTMPose and nearly every exported model expects."""
 
 
-def export_onnx(model: PoseModel, path: str | Path) -> None:
-    """Write a model's network to ONNX: normalised images in, heatmaps (and offsets) out.
+def export_onnx(model: PoseModel | BottomUp, path: str | Path) -> None:
+    """Write a model's network to ONNX: normalised images in, all its maps out.
 
     Parameters
     ----------
-    model : PoseModel
+    model : PoseModel or BottomUp
+        What groups keypoints is exported without its grouping: heatmaps with tags or pairwise vectors.
     path : path
         The batch size stays free.
+
+    Raises
+    ------
+    ModelError
+        If the model is not one network of this project.
     """
+    if isinstance(model, BottomUp):
+        model = model.model
+    if not isinstance(model, PoseModel):
+        raise ModelError(
+            f"a {type(model).__name__} is not one network that could be exported to ONNX: give a PoseModel "
+            "or BottomUp, as the members of an ensemble or the model behind a detector are"
+        )
     width, height = model.recipe.input_size
     example = torch.zeros(2, 3, height, width, device=model.device)
     with torch.inference_mode():
@@ -83,8 +97,8 @@ class OnnxTopDown:
     Raises
     ------
     ModelError
-        If onnxruntime is missing, the file is not ONNX, or it answers neither with heatmaps nor with SimCC
-        for the skeleton's keypoints.
+        If onnxruntime is missing, the file is not ONNX, it answers neither with heatmaps nor with SimCC for
+        the skeleton's keypoints, or it finds everybody in a frame.
     """
 
     individuals: int = 1
@@ -99,6 +113,7 @@ class OnnxTopDown:
             raise ModelError(f"{path}: expected images (batch, 3, height, width) of fixed size, got {shape}")
         self.input_size = (int(shape[3]), int(shape[2]))
         outputs = self.session.get_outputs()
+        _check_top_down(path, [output.name for output in outputs])
         self.simcc = len(outputs) == 2 and len(outputs[0].shape) == 3
         self.grid = grid
         keypoints = outputs[0].shape[1]
@@ -153,6 +168,15 @@ class OnnxTopDown:
 def _enlarged(box: Float, factor: float) -> Float:
     centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * factor
     return np.concatenate([centre - half, centre + half])
+
+
+def _check_top_down(path: str | Path, outputs: list[str]) -> None:
+    bottom_up = sorted({"tags", "pairwise"} & set(outputs))
+    if bottom_up:
+        raise ModelError(
+            f"{path} answers with {', '.join(bottom_up)}: it finds everybody in a frame, and is no top-down "
+            "model; load the .safetensors file it was exported from"
+        )
 
 
 def _session(path: Path) -> Any:

@@ -14,11 +14,11 @@ from models2d.model_files.onnx import OnnxTopDown, export_onnx
 from models2d.model_files.torchvision import KeypointRCNN
 from models2d.model_files.weights import load_model
 from models2d.models.bottom_up import BottomUp, local_maxima
-from models2d.models.pose_model import PoseModel
+from models2d.models.pose_model import Found, PoseModel
 from models2d.models.recipe import Recipe
 from models2d.models.top_down import TopDown
 from models2d.networks.output import HeatmapOutput
-from models2d.networks.registry import build
+from models2d.networks.registry import build, grouping
 from models2d.skeleton import Skeleton
 
 face = Skeleton.from_names("face", ["nose", "left_ear", "right_ear"])
@@ -154,7 +154,10 @@ def test_mask_rcnn_answers_become_detections(tmp_path):
         KeypointRCNN.load(tmp_path / "absent.pth")
 
 
-@pytest.mark.parametrize("architecture", ["unet", "simple_baseline", "deep_pose"])
+@pytest.mark.parametrize(
+    "architecture",
+    ["unet", "simple_baseline", "deep_pose", "unet_tags", "unet_pairwise", "higher_hrnet", "deeper_cut"],
+)
 def test_an_exported_network_answers_as_the_original(architecture, tmp_path):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
@@ -162,11 +165,16 @@ def test_an_exported_network_answers_as_the_original(architecture, tmp_path):
         "unet": {"widths": (8, 16, 24)},
         "simple_baseline": {"depth": 18},
         "deep_pose": {"backbone": "mobilenet_v2"},
+        "unet_tags": {"widths": (8, 16, 24)},
+        "unet_pairwise": {"widths": (8, 16, 24)},
+        "higher_hrnet": {"width": 8},
+        "deeper_cut": {"backbone": "mobilenet_v2"},
     }[architecture]
     torch.manual_seed(0)
     recipe = Recipe(architecture=architecture, options=options, input_size=(64, 96))
     model = PoseModel(build(architecture, 3, **options), recipe, face, device="cpu")
-    export_onnx(model, tmp_path / "net.onnx")
+    groups = architecture in grouping
+    export_onnx(BottomUp(model) if groups else model, tmp_path / "net.onnx")
     session = runtime.InferenceSession(str(tmp_path / "net.onnx"))
     images = torch.randn(5, 3, 96, 64)  # another batch size than the exported example's
     answers = session.run(None, {"images": images.numpy()})
@@ -175,6 +183,14 @@ def test_an_exported_network_answers_as_the_original(architecture, tmp_path):
     assert len(answers) == len(wanted)
     for answer, value in zip(answers, wanted, strict=True):
         np.testing.assert_allclose(answer, value.numpy(), atol=1e-4 * float(value.abs().max()))
+    if groups:
+        with pytest.raises(ModelError, match=r"net\.onnx answers with (tags|pairwise): it finds everybody"):
+            OnnxTopDown(tmp_path / "net.onnx", face)
+
+
+def test_only_one_network_can_be_exported(tmp_path):
+    with pytest.raises(ModelError, match="a Found is not one network that could be exported"):
+        export_onnx(Found(*np.zeros((3, 1))), tmp_path / "net.onnx")
 
 
 def onnx_file(path, outputs):
