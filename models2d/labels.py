@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.arrays import frozen
+from calibration.recordings.frame_sources import trailing_number
 from models2d.skeleton import Skeleton
 
 Float = NDArray[np.float64]
@@ -117,8 +118,21 @@ class Labels:
         index = np.arange(len(self.frames))[np.asarray(frames)]
         return replace(self, frames=tuple(self.frames[k] for k in index), xy=self.xy[index])
 
+    @property
+    def instants(self) -> NDArray[np.int64]:
+        """Which frames may show the same instant, (frames,) int: equal numbers for these.
+
+        Frames of different cameras are numbered alike: the frame number in the video, or that at the end of
+        an image's name. Images without any are instants of their own.
+        """
+        keys = [_instant(frame) for frame in self.frames]
+        number = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+        return np.array([number[key] for key in keys], dtype=np.int64)
+
     def split(self, fraction: float = 0.95, seed: int = 0) -> tuple[Self, Self]:
-        """Split at random into frames to train on and frames to test on, as DeepLabCut does.
+        """Split at random into frames to train on and frames to test on.
+
+        Views of one instant stay together: a network that saw one of them has seen the others' pose.
 
         Parameters
         ----------
@@ -129,7 +143,7 @@ class Labels:
         Returns
         -------
         train, test : Labels, Labels
-            `int(fraction * frames)` and the rest, each in the order of the file.
+            `int(fraction * instants)` and the rest, each in the order of the file.
 
         Raises
         ------
@@ -139,21 +153,34 @@ class Labels:
         Notes
         -----
         DeepLabCut shuffles the labelled frames and trains on the first `int(n * TrainingFraction)` of them
-        (Nath et al., Nature Protocols 14, 2019); only the random numbers differ here.
+        (Nath et al., Nature Protocols 14, 2019), which is the same for a single camera; only the random
+        numbers differ here.
+
+        Examples
+        --------
+        >>> face = Skeleton.from_names("face", ["nose"])
+        >>> frames = tuple(
+        ...     LabelledFrame(path=Path(f"{view}/img{n}.png")) for view in ("left", "right") for n in range(4)
+        ... )
+        >>> labels = Labels(frames=frames, xy=np.ones((8, 1, 1, 2)), individuals=("a",), skeleton=face)
+        >>> train, test = labels.split(0.75)
+        >>> len(train), len(test), len(set(test.instants))
+        (6, 2, 1)
         """
-        count = len(self.frames)
+        instants = self.instants
+        count = len(set(instants.tolist()))
         if not 0 < fraction < 1:
             raise ValueError(f"fraction: expected a number between 0 and 1, got {fraction}")
         train = int(fraction * count)
         if train in {0, count}:
             raise ValueError(
-                f"{count} labelled frames cannot be split {fraction:g} to {1 - fraction:g}: the "
-                f"{'training' if train == 0 else 'test'} part would be empty; label more frames or change "
-                f"the "
-                "fraction"
+                f"{len(self.frames)} labelled frames cannot be split {fraction:g} to {1 - fraction:g}: the "
+                f"{'training' if train == 0 else 'test'} part would be empty, as the views of an instant "
+                f"stay together and there are {count}; label more instants or change the fraction"
             )
         order = np.random.default_rng(seed).permutation(count)
-        return self.select(np.sort(order[:train])), self.select(np.sort(order[train:]))
+        learn = np.isin(instants, order[:train])
+        return self.select(learn), self.select(~learn)
 
     def outside(self, sizes: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
         """Tell which labels lie outside their image.
@@ -171,6 +198,11 @@ class Labels:
         size = np.asarray(sizes, dtype=np.float64)[:, None, None, :]
         with np.errstate(invalid="ignore"):
             return np.asarray(((self.xy < -0.5) | (self.xy > size - 0.5)).any(axis=-1))
+
+
+def _instant(frame: LabelledFrame) -> object:
+    number = trailing_number(frame.path) if frame.index is None else frame.index
+    return frame if number is None else number
 
 
 def joined(parts: Sequence[Labels]) -> Labels:

@@ -24,9 +24,9 @@ LabelFiles = Annotated[
     Path, typer.Argument(help="A DeepLabCut project, a csv or h5 of labels, COCO JSON, or a SLEAP .slp.")
 ]
 Fraction = Annotated[
-    float, typer.Option(help="Part of the labelled frames to train on; the rest is the test.")
+    float, typer.Option(help="Part of the labelled instants to train on; the rest is the test.")
 ]
-Seed = Annotated[int, typer.Option(help="Of the split into training and test frames.")]
+Seed = Annotated[int, typer.Option(help="Of the split into instants to train on and to test.")]
 
 
 def label(  # noqa: PLR0917 - options of a command line, each with a name
@@ -157,7 +157,7 @@ def train(  # noqa: PLR0917 - options of a command line, each with a name
     from triangulate.cli import bar, say
 
     learn, test = read_labels(labels).split(fraction, seed)
-    say(f"{len(learn)} frames to train on, {len(test)} kept for the test")
+    say(f"{_counted(learn)} to train on, {_counted(test)} kept for the test")
     recipe = Recipe(architecture=architecture, input_size=(size, size))
     options = TrainingOptions(recipe=recipe, steps=steps, seed=seed)
     train_network(learn, out, options, weights=weights, progress=bar)
@@ -165,6 +165,11 @@ def train(  # noqa: PLR0917 - options of a command line, each with a name
         f"wrote {out / 'best.safetensors'}; judge it with triangulate evaluate {labels} "
         f"{out / 'best.safetensors'}"
     )
+
+
+def _counted(labels: Any) -> str:
+    instants = len(set(labels.instants.tolist()))
+    return f"{len(labels)} frames" + (f" of {instants} instants" if instants < len(labels) else "")
 
 
 def evaluate(  # noqa: PLR0917 - options of a command line, each with a name

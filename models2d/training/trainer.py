@@ -116,7 +116,8 @@ def train(
         `metrics.json`.
     options : TrainingOptions, optional
     validation : Labels, optional
-        Frames to judge on; by default a tenth of the labelled ones are set aside where there are at least 20.
+        Frames to judge on; by default a tenth of the labelled ones are set aside where there are at least 20;
+        views of an instant stay together.
     weights : path or str, optional
         Start from this model of the same network; tensors of other shape (another skeleton's head) start
         afresh.
@@ -358,7 +359,7 @@ def _most(labels: Labels) -> int:
 
 
 def _set_aside(labels: Labels, seed: int) -> tuple[Labels, Labels]:
-    if len(labels) < 20:
+    if len(labels) < 20 or len(set(labels.instants.tolist())) < 2:
         return labels, labels
     return labels.split(0.9, seed)
 

@@ -29,6 +29,26 @@ def test_split_is_deepLabCuts_and_loses_nothing():
         np.testing.assert_equal(xy, there.xy[there.frames.index(frame)])
 
 
+def test_views_of_an_instant_are_split_together():
+    views = ("left/img{:03d}.png", "right/img{:03d}.png", "clip_{}.png")
+    frames = [LabelledFrame(path=Path(name.format(n))) for name in views for n in range(10)]
+    frames += [LabelledFrame(path=Path("top.mp4"), index=n) for n in range(10)]
+    frames += [LabelledFrame(path=Path(f"{name}.png")) for name in ("alone", "other")]
+    there = Labels(frames=tuple(frames), xy=np.ones((42, 1, 3, 2)), individuals=("a",), skeleton=face)
+    np.testing.assert_array_equal(there.instants, [*list(range(10)) * 4, 10, 11])
+    sides = set()
+    for seed in range(20):
+        train, test = there.split(0.75, seed)
+        learn = {there.instants[there.frames.index(frame)] for frame in train.frames}
+        assert len(learn) == 9
+        assert not learn & {there.instants[there.frames.index(frame)] for frame in test.frames}
+        assert sorted(train.frames + test.frames) == sorted(frames)
+        sides.add(frozenset(learn))
+    assert len(sides) > 10
+    with pytest.raises(ValueError, match=r"2 labelled frames .* the views of an instant .* there are 1;"):
+        there.select([0, 10]).split(0.5)
+
+
 @pytest.mark.parametrize(("count", "fraction", "part"), [(3, 0.2, "training"), (1, 0.9, "training")])
 def test_empty_split(count, fraction, part):
     with pytest.raises(ValueError, match=f"{count} labelled frames cannot be split .* the {part} part"):

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from models2d import LabelledFrame, Labels, Skeleton, write_labels
+from models2d.labels import joined
 from triangulate.cli import app
 from triangulate.labelling.server import LabellingServer
 from triangulate.labelling.session import LabellingSession
@@ -15,14 +16,14 @@ from triangulate.labelling.session import LabellingSession
 dot = Skeleton.from_names("dot", ["dot"])
 
 
-def dots(folder, count=24, people=1):
+def dots(folder, count=24, people=1, view="v"):
     """Images of bright dots, labelled, as a DeepLabCut project."""
     random = np.random.default_rng(0)
     xy = random.uniform(12, 52, (count, people, 1, 2)).round()
     frames = []
-    (folder / "labeled-data" / "v").mkdir(parents=True)
+    (folder / "labeled-data" / view).mkdir(parents=True)
     for number in range(count):
-        frames.append(LabelledFrame(path=folder / "labeled-data" / "v" / f"img{number:03d}.png"))
+        frames.append(LabelledFrame(path=folder / "labeled-data" / view / f"img{number:03d}.png"))
         image = np.full((64, 64, 3), 30, np.uint8)
         for point in xy[number, :, 0].astype(int).tolist():
             cv2.circle(image, point, 4, (250, 250, 250), -1)
@@ -40,7 +41,7 @@ def test_train_then_evaluate(tmp_path):
     dots(tmp_path / "labels")
     result = ran("train", tmp_path / "labels", "--out", tmp_path / "run", "--steps", 2, "--fraction", 0.8)
     assert result.exit_code == 0, result.output
-    assert "19 frames to train on, 5 kept for the test" in result.output
+    assert "19 frames to train on, 5 frames kept for the test" in result.output
     model = tmp_path / "run" / "best.safetensors"
     result = ran("evaluate", tmp_path / "labels", model, "--out", tmp_path / "e.html", "--fraction", 0.8)
     assert result.exit_code == 0, result.output
@@ -48,6 +49,15 @@ def test_train_then_evaluate(tmp_path):
     assert "test: 5 labels" in result.output
     assert (tmp_path / "e.html").is_file()
     assert (tmp_path / "e.csv").is_file()
+
+
+def test_views_of_an_instant_are_trained_or_tested_on_together(tmp_path):
+    one, other = dots(tmp_path / "labels", 12), dots(tmp_path / "labels", 12, view="w")
+    write_labels(joined([one, other]), tmp_path / "labels")
+    result = ran("train", tmp_path / "labels", "--out", tmp_path / "run", "--steps", 1, "--fraction", 0.8)
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "18 frames of 9 instants to train on, 6 frames of 3 instants kept for the test" in said
 
 
 def test_train_then_evaluate_on_several_individuals(tmp_path):
