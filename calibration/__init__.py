@@ -34,6 +34,7 @@ _home = {
     "placed_on_floor": "world.placement",
     "placed_on_points": "world.placement",
     "placed_on_track": "points.track_alignment",
+    "read_target": "boards.kalibr_target",
     "refine_cameras": "points.refining",
     "save_board": "boards.printing",
     "save_draws": "rig_files.draws",

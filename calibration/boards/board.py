@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 
-KINDS = ("charuco", "chessboard", "markers")
+KINDS = ("charuco", "chessboard", "markers", "aprilgrid")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -18,7 +18,8 @@ class Board:
     Attributes
     ----------
     kind : str
-        One of "charuco", "chessboard", "markers" (a grid of ArUco markers or AprilTags).
+        One of "charuco", "chessboard", "markers" (a grid of ArUco markers or AprilTags), "aprilgrid" (the
+        AprilTags of Kalibr, with black squares between their corners).
     columns, rows : int
         Squares along x and y; of a marker grid, markers.
     square : float, m
@@ -54,7 +55,7 @@ class Board:
         """Check."""
         if self.kind not in KINDS:
             raise ValueError(f"kind: expected one of {', '.join(KINDS)}, got {self.kind!r}")
-        least = 1 if self.kind == "markers" else 2 if self.kind == "charuco" else 3
+        least = 1 if self.is_grid else 2 if self.kind == "charuco" else 3
         if self.columns < least or self.rows < least:
             raise ValueError(
                 f"a {self.kind} board needs {least} columns and rows at least, "
@@ -187,6 +188,52 @@ class Board:
         )
 
     @classmethod
+    def aprilgrid(
+        cls,
+        *,
+        columns: int,
+        rows: int,
+        marker: float,
+        spacing: float,
+        dictionary: str = "APRILTAG_36h11",
+        inverted: bool = False,
+    ) -> Self:
+        """Make an AprilGrid as Kalibr prints it.
+
+        Tag 0 is at the bottom left, the others follow to the right, then upwards. Tags have a black border of
+        two cells, stand on their heads compared with OpenCV's, and touch small black squares at each corner.
+
+        Parameters
+        ----------
+        columns, rows : int
+            Tags along x and y (Kalibr's tagCols, tagRows).
+        marker : float, m
+            Side of a tag, its black border included (tagSize).
+        spacing : float
+            Space between two tags, and side of the small squares, in tags (tagSpacing).
+        dictionary : str
+        inverted : bool
+
+        Returns
+        -------
+        board : Board
+
+        Examples
+        --------
+        >>> Board.aprilgrid(columns=6, rows=6, marker=0.088, spacing=0.3).corners.shape
+        (144, 3)
+        """
+        return cls(
+            kind="aprilgrid",
+            columns=columns,
+            rows=rows,
+            square=marker * (1 + spacing),
+            marker=marker,
+            dictionary=_plain(dictionary),
+            inverted=inverted,
+        )
+
+    @classmethod
     def from_table(cls, table: dict[str, Any]) -> Self:
         """Make a board from the table of a TOML file.
 
@@ -240,15 +287,32 @@ class Board:
         return {name: value for name, (value, default) in values.items() if value != default}
 
     @property
+    def is_grid(self) -> bool:
+        """Whether its corners are those of markers."""
+        return self.kind in ("markers", "aprilgrid")
+
+    @property
     def corners(self) -> Float:
-        """Corners row by row, those of a marker clockwise from its top left, (corners, 3) m, board."""
-        if self.kind == "markers":
+        """Corners (corners, 3) m, board: row by row; of markers in the order of their numbers.
+
+        Those of one marker go clockwise from its own top left, which is at the bottom right of an upright
+        AprilGrid's tags.
+        """
+        if self.is_grid:
             x, y = np.meshgrid(np.arange(self.columns), np.arange(self.rows))
-            origins = self.square * np.stack([x.ravel(), y.ravel()], axis=-1)
-            corners = origins[:, None] + self.marker * np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+            order = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+            if self.kind == "aprilgrid":
+                y, order = y[::-1], 1 - order
+            origins = self.square * np.stack([x.ravel(), y.ravel()], axis=-1) + self.rim
+            corners = origins[:, None] + self.marker * order
             return np.pad(corners.reshape(-1, 2), ((0, 0), (0, 1))).astype(np.float64)
         x, y = np.meshgrid(np.arange(1, self.columns), np.arange(1, self.rows))
         return self.square * np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=-1, dtype=np.float64)
+
+    @property
+    def rim(self) -> float:
+        """What is printed around the outermost markers, m: the small squares of an AprilGrid."""
+        return self.square - self.marker if self.kind == "aprilgrid" else 0.0
 
     def image(self, pixels_per_square: int) -> NDArray[np.uint8]:
         """Draw the board.
@@ -261,7 +325,7 @@ class Board:
         -------
         image : (rows * pixels_per_square, columns * pixels_per_square) uint8
             Board point (x, y) falls on pixel (x, y) / square * pixels_per_square - 0.5. A marker grid ends at
-            the edge of its last marker.
+            the edge of its last marker, an AprilGrid behind its last small squares.
 
         Examples
         --------
@@ -275,9 +339,10 @@ class Board:
     def __str__(self) -> str:
         """Say the parameters in one line."""
         text = f"{self.kind} {self.columns} x {self.rows}, squares of {1e3 * self.square:g} mm"
-        if self.kind == "markers":
+        if self.is_grid:
             sizes = f"{1e3 * self.marker:g} mm every {1e3 * self.square:g} mm"
-            text = f"{self.columns} x {self.rows} markers of {sizes}"
+            what = "markers" if self.kind == "markers" else "tags of an AprilGrid"
+            text = f"{self.columns} x {self.rows} {what} of {sizes}"
         elif self.kind == "charuco":
             text += f", markers of {1e3 * self.marker:g} mm"
         words = [self.dictionary] * bool(self.dictionary) + [f"from marker {self.first} on"] * (

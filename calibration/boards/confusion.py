@@ -39,7 +39,7 @@ def markers_of(board: Board) -> range:
     range(0, 10)
     """
     squares = board.columns * board.rows
-    count = {"charuco": squares // 2, "markers": squares}.get(board.kind, 0)
+    count = {"charuco": squares // 2, "chessboard": 0}.get(board.kind, squares)
     return range(board.first, board.first + count)
 
 

@@ -31,8 +31,8 @@ class Diagnosis:
     ----------
     cause : str
         One of "none", "legacy layout", "inverted print", "mirrored image", "swapped columns and rows",
-        "board size", "another dictionary", "marker size", "another target", "blur", "exposure",
-        "few corners", "no board".
+        "AprilGrid", "markers without squares", "board size", "another dictionary", "marker size",
+        "another target", "blur", "exposure", "few corners", "no board".
     message : str
         Cause, counts and remedy in words.
     images : int
@@ -136,7 +136,7 @@ def _variant(grays: Sequence[Gray], board: Board, before: int) -> Diagnosis | No
         after=after,
         board=changed,
         mirrored=mirrored,
-        safe="swapped columns and rows" not in causes,
+        safe=not {"swapped columns and rows", *_GRIDS.values()} & set(causes),
     )
 
 
@@ -147,13 +147,22 @@ _REMEDIES = {
     "mirrored = [its name], so that 2D keypoints are flipped alike",
     "swapped columns and rows": "columns are the squares along the side that starts with the first marker: "
     "exchange columns and rows",
+    "AprilGrid": "the tags have the wide border of Kalibr's AprilGrid and small squares at their corners: "
+    'set kind = "aprilgrid", or target = the YAML file of Kalibr',
+    "markers without squares": "the tags have the border of one cell that all but Kalibr's have: set "
+    'kind = "markers"',
 }
+
+_GRIDS = {"aprilgrid": "AprilGrid", "markers": "markers without squares"}
 
 
 def _variants(board: Board) -> Iterator[tuple[Board, bool, tuple[str, ...]]]:
     swapped = replace(board, columns=board.rows, rows=board.columns)
     legacy = replace(board, legacy=not board.legacy)
     inverted = replace(board, inverted=not board.inverted)
+    if board.is_grid and board.dictionary.startswith("APRILTAG") and board.first == 0:
+        other = "markers" if board.kind == "aprilgrid" else "aprilgrid"
+        yield replace(board, kind=other), False, (_GRIDS[other],)
     if board.kind != "chessboard":
         yield inverted, False, ("inverted print",)
         yield board, True, ("mirrored image",)

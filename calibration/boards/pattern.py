@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 
 from calibration.boards.board import Board
 
+TAG_BORDER = 2
+"""Width of the black border of an AprilGrid's tags in cells; of every other marker it is 1."""
+
 
 def dictionaries() -> tuple[str, ...]:
     """Return the names of all marker dictionaries.
@@ -120,7 +123,7 @@ def board_image(board: Board, pixels_per_square: int) -> NDArray[np.uint8]:
     Returns
     -------
     image : (height, width) uint8
-        A marker grid ends at the last marker's edge.
+        A marker grid ends at the last marker's edge, an AprilGrid behind its last small squares.
 
     Examples
     --------
@@ -131,6 +134,8 @@ def board_image(board: Board, pixels_per_square: int) -> NDArray[np.uint8]:
     if board.kind == "chessboard":
         y, x = np.indices((height, width)) // pixels_per_square
         image = np.asarray(255 * ((x + y) % 2), dtype=np.uint8)
+    elif board.kind == "aprilgrid":
+        image = _aprilgrid_image(board, pixels_per_square)
     else:
         if board.kind == "markers":
             gap = round(pixels_per_square * (1 - board.marker / board.square))
@@ -139,3 +144,22 @@ def board_image(board: Board, pixels_per_square: int) -> NDArray[np.uint8]:
         drawn = pattern.generateImage((width, height), marginSize=0, borderBits=1)
         image = np.asarray(drawn, dtype=np.uint8)
     return np.asarray(255 - image if board.inverted else image, dtype=np.uint8)
+
+
+def _aprilgrid_image(board: Board, pixels_per_square: int) -> NDArray[np.uint8]:
+    scale = pixels_per_square / board.square
+    width, height = (round(scale * (n * board.square + board.rim)) for n in (board.columns, board.rows))
+    image = np.full((height, width), 255, dtype=np.uint8)
+    dictionary = dictionary_of(board.dictionary, board.first + board.columns * board.rows)
+    for number, quad in enumerate(board.corners.reshape(-1, 4, 3), board.first):
+        (left, top), (right, bottom) = np.rint(scale * quad[[2, 0], :2]).astype(int)
+        tag = dictionary.generateImageMarker(number, right - left, borderBits=TAG_BORDER)
+        image[top:bottom, left:right] = cv2.resize(
+            tag[::-1, ::-1], (right - left, bottom - top), interpolation=cv2.INTER_NEAREST
+        )
+    for row in range(board.rows + 1):
+        for column in range(board.columns + 1):
+            left, top = round(column * pixels_per_square), round(row * pixels_per_square)
+            side = round(scale * board.rim)
+            image[top : top + side, left : left + side] = 0
+    return image

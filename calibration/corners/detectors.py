@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.boards.board import Board
-from calibration.boards.pattern import charuco_board, dictionary_of
+from calibration.boards.pattern import TAG_BORDER, charuco_board, dictionary_of
 from calibration.corners.refinement import refine_corners
 
 Float = NDArray[np.float64]
@@ -80,7 +80,9 @@ def _charuco(gray: Gray, board: Board) -> tuple[Float, int]:
 
 def _markers(gray: Gray, board: Board) -> tuple[Float, int]:
     count = board.columns * board.rows
-    detector = cv2.aruco.ArucoDetector(dictionary_of(board.dictionary, board.first + count))
+    parameters = cv2.aruco.DetectorParameters()
+    parameters.markerBorderBits = TAG_BORDER if board.kind == "aprilgrid" else 1
+    detector = cv2.aruco.ArucoDetector(dictionary_of(board.dictionary, board.first + count), parameters)
     quads, ids, _ = detector.detectMarkers(gray)
     xy = np.full((count, 4, 2), np.nan)
     numbers = [] if ids is None else np.asarray(ids, dtype=np.int64).ravel().tolist()

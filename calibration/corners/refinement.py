@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.boards.board import Board
+from calibration.boards.pattern import TAG_BORDER, dictionary_of
 from calibration.corners.fit import CROSSING, MARKER, fit_corners
 
 Float = NDArray[np.float64]
@@ -59,17 +60,29 @@ def refine_corners(gray: Gray, xy: Float, board: Board) -> Float:
     fitted = _crossings(gray, xy, ex, ey, board)
     tried = np.isfinite(fitted[:, 0])
     good = tried & _is_corner(fitted, xy, ex, ey) & _inside(fitted, gray)
-    refined = np.where(good[:, None], fitted[:, :2], np.where(tried[:, None], np.nan, xy))
+    dropped = tried | (board.kind == "aprilgrid")  # a detector's own corners of touching tags are poor
+    refined = np.where(good[:, None], fitted[:, :2], np.where(dropped[:, None], np.nan, xy))
     return _completed(gray, refined, fitted[good], board) if good.sum() >= 4 else refined
 
 
 def _crossings(gray: Gray, xy: Float, ex: Float, ey: Float, board: Board) -> Float:
+    if board.kind == "aprilgrid":
+        return _tag_crossings(gray, xy, ex, ey, board)
     column, row = np.meshgrid(np.arange(board.columns - 1), np.arange(board.rows - 1))
     # The square at the top left is dark, but for legacy boards with an even number of rows.
     swapped = board.legacy and board.rows % 2 == 0
     dark = np.where((column + row + swapped) % 2 == 0, 1.0, -1.0).ravel()
     plain = 0.85 * 0.5 * (1 - board.marker / board.square) if board.kind == "charuco" else 1.0
     return np.asarray(fit_corners(gray, xy, ex, ey, CROSSING, dark, _reach(ex, ey), plain))
+
+
+def _tag_crossings(gray: Gray, xy: Float, ex: Float, ey: Float, board: Board) -> Float:
+    """Fit the corners of an AprilGrid, where a tag and a small square cross as on a chessboard."""
+    dark = np.tile([1.0, -1.0, 1.0, -1.0], board.columns * board.rows)
+    # As far as the black border of the tag and the white gap reach.
+    border = board.marker * TAG_BORDER / (_bits(board.dictionary) + 2 * TAG_BORDER)
+    reach = np.minimum(_reach(ex, ey), 0.9 * min(border, board.rim) / board.square)
+    return np.asarray(fit_corners(gray, xy, ex, ey, CROSSING, dark, reach, 1.0))
 
 
 def _reach(ex: Float, ey: Float) -> Float:
@@ -98,6 +111,8 @@ def _inside(fitted: Float, gray: Gray) -> Bool:
 
 def _steps(xy: Float, board: Board) -> tuple[Float, Float]:
     """One square along x and y at every corner, in px: from its neighbours, else from all corners."""
+    if board.kind == "aprilgrid":
+        return _tag_steps(xy, board)
     grid = xy.reshape(board.rows - 1, board.columns - 1, 2)
     ex, ey = (_mean_difference(grid, axis).reshape(-1, 2) for axis in (1, 0))
     lonely = np.isfinite(xy[:, 0]) & ~(np.isfinite(ex[:, 0]) & np.isfinite(ey[:, 0]))
@@ -105,6 +120,16 @@ def _steps(xy: Float, board: Board) -> tuple[Float, Float]:
     if lonely.any() and len(found) >= 4:
         _, ex[lonely], ey[lonely] = _predicted(xy, found, np.flatnonzero(lonely), board)
     return ex, ey
+
+
+def _tag_steps(xy: Float, board: Board) -> tuple[Float, Float]:
+    """One square along x and y from the sides of each tag, whose first corner is at its bottom right."""
+    quads = xy.reshape(-1, 4, 2) * (board.square / board.marker)
+    low, high = quads[:, 0] - quads[:, 1], quads[:, 3] - quads[:, 2]
+    left, right = quads[:, 1] - quads[:, 2], quads[:, 0] - quads[:, 3]
+    ex = np.stack([low, low, high, high], axis=1)
+    ey = np.stack([right, left, left, right], axis=1)
+    return ex.reshape(-1, 2), ey.reshape(-1, 2)
 
 
 def _mean_difference(grid: Float, axis: int) -> Float:
@@ -179,6 +204,4 @@ def _markers(gray: Gray, xy: Float, board: Board) -> Float:
 
 def _bits(dictionary: str) -> int:
     """Cells of a marker along a side, without its border."""
-    from calibration.boards.pattern import dictionary_of
-
     return int(dictionary_of(dictionary).markerSize)

@@ -61,6 +61,18 @@ def test_swapped_columns_and_rows(images):
     assert "exchange columns and rows" in found.message
 
 
+def test_an_aprilgrid_in_place_of_plain_tags(images):
+    plain = Board.markers(columns=5, rows=4, marker=0.03, gap=0.01, dictionary="APRILTAG_36h11")
+    kalibrs = Board.aprilgrid(columns=5, rows=4, marker=0.03, spacing=1 / 3)
+    found = diagnose(images(kalibrs), replace(plain, columns=5))
+    assert (found.cause, found.safe, found.board.kind) == ("AprilGrid", False, "aprilgrid")
+    assert found.after > 3 * found.before
+    assert 'set kind = "aprilgrid"' in found.message
+    found = diagnose(images(plain), kalibrs)
+    assert (found.cause, found.safe, found.board.kind) == ("markers without squares", False, "markers")
+    assert 'set kind = "markers"' in found.message
+
+
 def test_another_dictionary(images):
     found = diagnose(images(board), replace(board, dictionary="5X5_250"))
     assert (found.cause, found.safe) == ("another dictionary", False)

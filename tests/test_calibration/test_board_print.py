@@ -13,9 +13,11 @@ from calibration.corners.detectors import detect_corners
 
 charuco = Board.charuco(columns=5, rows=7, square=0.03, marker=0.0225, dictionary="4X4_250")
 tags = Board.markers(columns=4, rows=3, marker=0.03, gap=0.01, dictionary="APRILTAG_36h11")
+aprilgrid = Board.aprilgrid(columns=4, rows=3, marker=0.03, spacing=0.3)
+chessboard = Board.chessboard(columns=6, rows=5, square=0.03)
 
 
-@pytest.mark.parametrize("board", [charuco, Board.chessboard(columns=6, rows=5, square=0.03), tags], ids=str)
+@pytest.mark.parametrize("board", [charuco, chessboard, tags, aprilgrid], ids=str)
 def test_a_page_at_scale_has_squares_of_the_right_size(board):
     xy = detect_corners(board_page(board, 150), board)
     metres = (xy - xy[0]) * 0.0254 / 150

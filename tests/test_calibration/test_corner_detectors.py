@@ -14,6 +14,7 @@ inverted = Board.charuco(columns=8, rows=6, square=0.03, marker=0.0225, dictiona
 chessboard = Board.chessboard(columns=10, rows=7, square=0.03)
 aruco = Board.markers(columns=5, rows=4, marker=0.03, gap=0.01, dictionary="5X5_50", first=7)
 tags = Board.markers(columns=5, rows=4, marker=0.03, gap=0.01, dictionary="APRILTAG_36h11")
+aprilgrid = Board.aprilgrid(columns=5, rows=4, marker=0.03, spacing=1 / 3)
 boards = {
     "charuco": charuco,
     "legacy": legacy,
@@ -21,6 +22,7 @@ boards = {
     "chessboard": chessboard,
     "aruco": aruco,
     "apriltags": tags,
+    "aprilgrid": aprilgrid,
 }
 
 

@@ -118,6 +118,20 @@ def test_what_is_wrong_is_named_by_file_line_and_key(project, name):
     assert str(file) in str(caught.value)
 
 
+def test_a_board_may_be_a_target_of_kalibr(project):
+    start, end = GOOD.index("columns"), GOOD.index("[detections]")
+    file = project(GOOD[:start] + 'target = "april.yaml"\n\n' + GOOD[end:])
+    with pytest.raises(ProjectError, match=r":8: calibration\.board\.target: .*april\.yaml"):
+        load_project(file)
+    text = "target_type: 'aprilgrid'\ntagCols: 6\ntagRows: 5\ntagSize: 0.03\ntagSpacing: 0.3\n"
+    (file.parent / "april.yaml").write_text(text)
+    (board,) = load_project(file).calibration.boards
+    assert (board.kind, board.columns, board.rows, board.marker) == ("aprilgrid", 6, 5, 0.03)
+    (file.parent / "april.yaml").write_text(text.replace("tagRows: 5", "tagRows: many"))
+    with pytest.raises(ProjectError, match="tagRows: expected a whole number, got 'many'"):
+        load_project(file)
+
+
 def test_a_missing_file_tells_how_to_make_one(tmp_path):
     with pytest.raises(ProjectError, match="no such project file; `triangulate init"):
         load_project(tmp_path)

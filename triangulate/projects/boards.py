@@ -5,6 +5,7 @@ from typing import Any
 
 from calibration.boards.board import KINDS, Board
 from calibration.boards.confusion import confusable
+from calibration.boards.kalibr_target import read_target
 from triangulate.projects.values import Section
 
 
@@ -70,6 +71,13 @@ def read_boards(section: Section) -> BoardPlan:
 
 
 def _board(section: Section) -> Board:
+    target = section.text("target")
+    if target is not None:
+        section.finish()
+        try:
+            return read_target(section.file.parent / target)
+        except (ValueError, OSError) as error:
+            raise section.error("target", str(error)) from error
     kind = section.text("kind", "charuco", KINDS) or "charuco"
     values: dict[str, Any] = {key: section.number(key, least=1, whole=True) for key in ("columns", "rows")}
     values |= {key: section.number(key, least=0.0) for key in ("square", "marker")}

@@ -268,7 +268,7 @@ def _quoted(text: str | None) -> str:
 def _board_text(board: Board | None) -> str:
     shown = board or Board.charuco(columns=7, rows=5, square=0.04, marker=0.03, dictionary="4X4_50")
     lines = [
-        f'kind = "{shown.kind}"' + " " * 12 + '# "charuco", "chessboard" or "markers"',
+        f'kind = "{shown.kind}"' + " " * 12 + '# "charuco", "chessboard", "markers", "aprilgrid"',
         f"columns = {shown.columns}                 # squares, not corners",
         f"rows = {shown.rows}",
         f"square = {shown.square:g}               # metres: measure the print",
@@ -304,6 +304,7 @@ cameras = [{names}]
 
 [calibration.board]
 {board}
+# target = "aprilgrid.yaml"     # in place of all these: a board as Kalibr describes it
 # [calibration.board.back]      # another board on the back of it, with other markers (first = 18, ...)
 # thickness = 0.005             # metres, where it was measured
 
