@@ -20,51 +20,63 @@ MARKER = 1
 
 _PARAMETERS = 10
 _SPILL = 1.5
-_ROOT = math.sqrt(2.0)
+_ROOT_HALF = math.sqrt(0.5)
 _SLOPE = math.sqrt(2.0 / math.pi)
 
 
+@njit(inline="always")
+def _erf(z, bell):
+    """Error function of z from bell = exp(-z^2), to 1.5e-7 (Abramowitz & Stegun, 7.1.26)."""
+    t = 1.0 / (1.0 + 0.3275911 * abs(z))
+    series = -0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))
+    rest = bell * t * (0.254829592 + t * series)
+    return 1.0 - rest if z > 0.0 else rest - 1.0
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _model(dx, dy, p, kind, row):
-    """Brightness at an offset (dx, dy) from the start; writes its derivatives to `row`."""
-    x, y = dx - p[0], dy - p[1]
+def _dot(a, b, count):
+    total = 0.0
+    for i in range(count):
+        total += a[i] * b[i]
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def _normal_equations(offsets, values, p, kind, rows, H, g):
+    """Sum up the normal equations of the model at `p`; returns the sum of squared residuals.
+
+    `rows` is work space: the derivatives and, last, the residuals, a row of pixels each, so that the sums
+    over pixels become vector code.
+    """
+    count = len(values)
     cu, su, cv, sv = math.cos(p[2]), math.sin(p[2]), math.cos(p[3]), math.sin(p[3])
-    u, v = (x * cu + y * su) / p[4], (x * cv + y * sv) / p[5]
-    eu, ev = math.erf(u / _ROOT), math.erf(v / _ROOT)
-    gu, gv = _SLOPE * math.exp(-0.5 * u * u), _SLOPE * math.exp(-0.5 * v * v)
-    if kind == MARKER:
-        eu, ev, gu, gv = 0.5 + 0.5 * eu, 0.5 + 0.5 * ev, 0.5 * gu, 0.5 * gv
-    along_u, along_v = p[7] * gu * ev / p[4], p[7] * gv * eu / p[5]
-    row[0] = -along_u * cu - along_v * cv
-    row[1] = -along_u * su - along_v * sv
-    row[2] = along_u * (y * cu - x * su)
-    row[3] = along_v * (y * cv - x * sv)
-    row[4] = -along_u * u
-    row[5] = -along_v * v
-    row[6] = 1.0
-    row[7] = eu * ev
-    row[8] = dx
-    row[9] = dy
-    return p[6] + p[7] * row[7] + p[8] * dx + p[9] * dy
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _normal_equations(offsets, values, p, kind, H, g):
-    row = np.empty(_PARAMETERS)
-    H[:] = 0.0
-    g[:] = 0.0
-    cost = 0.0
-    for i in range(len(values)):
-        r = values[i] - _model(offsets[i, 0], offsets[i, 1], p, kind, row)
-        cost += r * r
-        for a in range(_PARAMETERS):
-            g[a] += row[a] * r
-            for c in range(a + 1):
-                H[a, c] += row[a] * row[c]
+    per_u, per_v, b = 1.0 / p[4], 1.0 / p[5], p[7]
+    for i in range(count):
+        dx, dy = offsets[i, 0], offsets[i, 1]
+        x, y = dx - p[0], dy - p[1]
+        u, v = (x * cu + y * su) * per_u, (x * cv + y * sv) * per_v
+        gu, gv = math.exp(-0.5 * u * u), math.exp(-0.5 * v * v)
+        eu, ev = _erf(u * _ROOT_HALF, gu), _erf(v * _ROOT_HALF, gv)
+        gu, gv = _SLOPE * gu, _SLOPE * gv
+        if kind == MARKER:
+            eu, ev, gu, gv = 0.5 + 0.5 * eu, 0.5 + 0.5 * ev, 0.5 * gu, 0.5 * gv
+        along_u, along_v = b * gu * ev * per_u, b * gv * eu * per_v
+        rows[0, i] = -along_u * cu - along_v * cv
+        rows[1, i] = -along_u * su - along_v * sv
+        rows[2, i] = along_u * (y * cu - x * su)
+        rows[3, i] = along_v * (y * cv - x * sv)
+        rows[4, i] = -along_u * u
+        rows[5, i] = -along_v * v
+        rows[6, i] = 1.0
+        rows[7, i] = eu * ev
+        rows[8, i] = dx
+        rows[9, i] = dy
+        rows[10, i] = values[i] - (p[6] + b * eu * ev + p[8] * dx + p[9] * dy)
     for a in range(_PARAMETERS):
-        for c in range(a):
-            H[c, a] = H[a, c]
-    return cost
+        for c in range(a + 1):
+            H[a, c] = H[c, a] = _dot(rows[a], rows[c], count)
+        g[a] = _dot(rows[a], rows[_PARAMETERS], count)
+    return _dot(rows[_PARAMETERS], rows[_PARAMETERS], count)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -137,23 +149,23 @@ def _start(ex, ey, p):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fit(offsets, values, kind, p, first):
+def _fit(offsets, values, kind, rows, p, first):
     """Fit the model from the start that `p` is; returns residual / contrast and the sd of the position."""
     H, g = np.empty((_PARAMETERS, _PARAMETERS)), np.empty(_PARAMETERS)
     free = np.zeros(_PARAMETERS, dtype=np.bool_)
     free[6:] = True
     if first:
-        _normal_equations(offsets, values, p, kind, H, g)
+        _normal_equations(offsets, values, p, kind, rows, H, g)
         p += _solve(H, g, free, 0.0)
     free[:] = True
-    cost = _normal_equations(offsets, values, p, kind, H, g)
+    cost = _normal_equations(offsets, values, p, kind, rows, H, g)
     damping = 1e-3
     trial, H_trial, g_trial = np.empty_like(p), np.empty_like(H), np.empty_like(g)
     for _ in range(25):
         step = _solve(H, g, free, damping)
         trial[:] = p + step
         trial[4], trial[5] = min(max(trial[4], 0.25), 8.0), min(max(trial[5], 0.25), 8.0)
-        cost_trial = _normal_equations(offsets, values, trial, kind, H_trial, g_trial)
+        cost_trial = _normal_equations(offsets, values, trial, kind, rows, H_trial, g_trial)
         if cost_trial < cost:
             moved = max(abs(trial[0] - p[0]), abs(trial[1] - p[1]))
             p[:], H[:], g[:], cost = trial, H_trial, g_trial, cost_trial
@@ -204,6 +216,7 @@ def fit_corners(gray, xy, ex, ey, kind, dark, reach, margin):
     fitted = np.full((len(xy), 6), np.nan)
     most = 4096
     offsets, values = np.empty((most, 2)), np.empty(most)
+    rows = np.empty((_PARAMETERS + 1, most))
     p = np.empty(_PARAMETERS)
     for i in range(len(xy)):
         x, y = xy[i]
@@ -220,7 +233,7 @@ def fit_corners(gray, xy, ex, ey, kind, dark, reach, margin):
             count = _gather(gray, x, y, ex[i], ey[i], kind, gap, reach[i], plain, every, offsets, values)
             if count < 3 * _PARAMETERS:
                 break
-            residual, deviation = _fit(offsets[:count], values[:count], kind, p, attempt == 0)
+            residual, deviation = _fit(offsets[:count], values[:count], kind, rows, p, attempt == 0)
             blur = 0.5 * (p[4] + p[5])
             x, y = x + p[0], y + p[1]
             sign = -1.0 if kind == MARKER else -dark[i]
