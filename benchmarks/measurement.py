@@ -14,6 +14,9 @@ import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
 
+PAUSE = 0.3
+"""Seconds before every measured call: the threads of the one before spin on for up to a fifth of a second."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
@@ -51,7 +54,7 @@ class Timing:
 def race(contenders: Sequence[Contender], rounds: int = 5) -> list[Timing]:
     """Time contenders in turns, so that what else the machine does falls on all of them.
 
-    Every one runs once unmeasured (compilation, caches), then once in each round. Reported are the median,
+    Every one runs once unmeasured (compilation, caches), then once in each round, after a pause. Reported are the median,
     the best, half the range between the quartiles in percent of the median, and the rate by CPU
     time, which other processes hardly disturb.
     """
@@ -62,6 +65,7 @@ def race(contenders: Sequence[Contender], rounds: int = 5) -> list[Timing]:
         for number, contender in enumerate(contenders):
             if turn and contender.slow:
                 continue
+            time.sleep(PAUSE)
             wall, cpu = time.perf_counter(), time.process_time()
             result = contender.call()
             walls[number].append(time.perf_counter() - wall)
