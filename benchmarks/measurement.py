@@ -54,8 +54,8 @@ class Timing:
 def race(contenders: Sequence[Contender], rounds: int = 5) -> list[Timing]:
     """Time contenders in turns, so that what else the machine does falls on all of them.
 
-    Every one runs once unmeasured (compilation, caches), then once in each round, after a pause. Reported are the median,
-    the best, half the range between the quartiles in percent of the median, and the rate by CPU
+    Every one runs once unmeasured (compilation, caches), then once in each round, after a pause. Reported are
+    the median, the best, half the range between the quartiles in percent of the median, and the rate by CPU
     time, which other processes hardly disturb.
     """
     results = [None if contender.slow else contender.call() for contender in contenders]
