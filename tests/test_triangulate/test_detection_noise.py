@@ -65,7 +65,7 @@ def test_bones_are_measured_without_the_bias_of_noise():
     xyz = np.stack([np.zeros((4000, 3)), direction * length[:, None]], axis=1)
     xyz += 0.005 * rng.normal(size=xyz.shape)
     covariance = np.broadcast_to(np.eye(3) * 0.005**2, (4000, 2, 3, 3))
-    lengths, sigma = measure_bones(xyz, covariance, np.array([[0, 1]]))
+    lengths, sigma = measure_bones(xyz, covariance, np.array([[0, 1]]), np.ones(2))
     assert lengths[0] == pytest.approx(0.05, abs=3e-4)
     assert sigma[0] == pytest.approx(0.002, rel=0.5)
 

@@ -43,8 +43,7 @@ def noise_scale(xy: Float, information: Float, rig: Rig) -> float:
         return 1.0
     useful = useful[np.linspace(0, len(useful) - 1, min(SAMPLE, len(useful))).astype(int)]
     xy, information = xy[useful], information[useful]
-    present = np.isfinite(xy).all(axis=-1)
-    unit = 1 / np.sqrt(np.median((information[..., 0] + information[..., 2])[present]) / 2)
+    unit = stated_sigma(xy, information)
     side = max(max(camera.intrinsics.size) for camera in rig.cameras)
     scale = FIRST_GUESS * side / unit
     for _ in range(12):
@@ -55,6 +54,25 @@ def noise_scale(xy: Float, information: Float, rig: Rig) -> float:
         if abs(scale / before - 1) < 0.01:
             break
     return float(scale)
+
+
+def stated_sigma(xy: Float, information: Float) -> float:
+    """Return the standard deviation that detections typically have by their information.
+
+    Parameters
+    ----------
+    xy : (..., 2) float, px
+    information : (..., 3) float, 1/px2
+
+    Returns
+    -------
+    sigma : float, px
+        NaN where there are no detections.
+    """
+    present = np.isfinite(xy).all(axis=-1)
+    if not present.any():
+        return float("nan")
+    return float(1 / np.sqrt(np.median((information[..., 0] + information[..., 2])[present]) / 2))
 
 
 def _misfit(xy: Float, information: Float, rig: Rig) -> float:

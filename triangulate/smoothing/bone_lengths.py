@@ -17,8 +17,11 @@ RIGID = 0.05
 LEAST = 5
 """Frames in which both ends of a bone must be known."""
 
+VAGUE = 0.2
+"""Share of a bone's length by which noise may lengthen it on average; beyond, it cannot be measured."""
 
-def measure_bones(xyz: Float, covariance: Float, bones: Int) -> tuple[Float, Float]:
+
+def measure_bones(xyz: Float, covariance: Float, bones: Int, independent: Float) -> tuple[Float, Float]:
     """Estimate the length of each bone, and by how much it varies beyond the noise of its ends.
 
     Each frame's distance d has a known variance v, and the true length a spread s about its mean: a
@@ -31,11 +34,13 @@ def measure_bones(xyz: Float, covariance: Float, bones: Int) -> tuple[Float, Flo
     xyz : (frames, keypoints, 3) float, m
     covariance : (frames, keypoints, 3, 3) float, m2
     bones : (bones, 2) int
+    independent : (keypoints,) float
+        Share of the frames whose errors are independent; smoothing leaves less than 1.
 
     Returns
     -------
     lengths : (bones,) float, m
-        NaN where the ends are hardly ever seen together.
+        NaN where the ends are hardly ever seen together, or too uncertain to tell.
     sigma : (bones,) float, m
         Of the length in one frame about `lengths`, the uncertainty of `lengths` included.
     """
@@ -48,9 +53,10 @@ def measure_bones(xyz: Float, covariance: Float, bones: Int) -> tuple[Float, Flo
         distance = np.maximum(np.linalg.norm(across, axis=1), 1e-9)
         along = np.einsum("fi,fij,fj->f", across, spread, across) / distance**2
         bias = (np.trace(spread, axis1=1, axis2=2) - along) / (2 * distance)
-        if len(distance) >= LEAST:
-            unbiased = distance - np.minimum(bias, 0.2 * distance)
-            lengths[index], sigma[index] = random_effects(unbiased, along)
+        if len(distance) >= LEAST and np.median(bias) < VAGUE * np.median(distance):
+            unbiased = distance - np.minimum(bias, VAGUE * distance)
+            share = min(independent[tail], independent[head])
+            lengths[index], sigma[index] = random_effects(unbiased, along, share)
     return lengths, sigma
 
 
@@ -74,7 +80,7 @@ def mirrored_mean(lengths: Float, bones: Int, mirror: Int) -> Float:
     return np.where(there, 0.5 * (lengths + lengths[twin]), lengths)
 
 
-def random_effects(values: Float, variance: Float) -> tuple[float, float]:
+def random_effects(values: Float, variance: Float, independent: float) -> tuple[float, float]:
     """Estimate mean and spread of values of known variance, mistakes left out.
 
     Source: Paule & Mandel 1982, "Consensus values and weighting factors", for the spread.
@@ -82,6 +88,8 @@ def random_effects(values: Float, variance: Float) -> tuple[float, float]:
     Parameters
     ----------
     values, variance : (n,) float, m, m2
+    independent : float
+        Share of the values that count as independent.
 
     Returns
     -------
@@ -100,7 +108,9 @@ def random_effects(values: Float, variance: Float) -> tuple[float, float]:
         mean = float((weight * values).sum() / weight.sum())
         too_small = (weight * (values - mean) ** 2).sum() > len(values) - 1
         low, high = (spread, high) if too_small else (low, spread)
-    return mean, float(np.sqrt(low + 1.0 / weight.sum() + (FLOOR * mean) ** 2))
+    # Not 1 / sum of weights: where noise shortened a bone, it looks the most precise.
+    of_mean = (low + np.median(variance)) / max(1.0, independent * len(values))
+    return mean, float(np.sqrt(low + of_mean + (FLOOR * mean) ** 2))
 
 
 def rigid_candidates(skeleton: Skeleton) -> Int:

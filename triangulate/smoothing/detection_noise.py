@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from calibration.rig import Rig
+from triangulate.points.noise_level import LEAST, stated_sigma
 from triangulate.smoothing.inputs import Pixels, RawPoints, raw_points
 from triangulate.smoothing.kernels import Views
 from triangulate.smoothing.residuals import project
@@ -87,6 +88,8 @@ def find_noise(cuts: list[Pixels], rig: Rig, views: Views) -> Noise:
     """
     keypoints, count = cuts[0].xy.shape[1:3]
     sigma, nu = np.ones((count, keypoints)), TAILS[-1]
+    every = Pixels(*(np.concatenate(part) for part in zip(*cuts, strict=True)))
+    least = LEAST / stated_sigma(every.xy, every.information)
     for _ in range(ROUNDS):
         scaled = [Pixels(cut.xy, cut.information / sigma.T[:, :, None] ** 2) for cut in cuts]
         raws = [raw_points(cut, rig) for cut in scaled]
@@ -96,7 +99,7 @@ def find_noise(cuts: list[Pixels], rig: Rig, views: Views) -> Noise:
             return Noise(sigma, nu, np.eye(1, LAGS[-1] + 1).repeat(keypoints, axis=0))
         nu = heaviness(squares)
         near = np.where(squares < FAR[1], squares, np.nan)  # mistakes would shift the median
-        sigma = sigma * shrunk_scale(near, nu * (2 ** (2 / nu) - 1))
+        sigma = np.maximum(sigma * shrunk_scale(near, nu * (2 ** (2 / nu) - 1)), least)
     return Noise(sigma, nu, correlation_in_time(parts))
 
 
@@ -240,7 +243,7 @@ def resemblance(parts: list[Float], lag: int) -> Float:
         product += np.where(both, early * late, 0.0).sum(axis=(0, 2, 3))
         square += np.where(both, 0.5 * (early**2 + late**2), 0.0).sum(axis=(0, 2, 3))
         pairs += both.sum(axis=(0, 2, 3))
-    share = product / np.maximum(square, 1e-300)
+    share = product / np.maximum(square, 1e-6 * pairs + 1e-300)  # less is rounding
     # Chance alone makes a share of about 1 / sqrt(pairs); only what exceeds twice that is believed.
     chance = 2 / np.sqrt(np.maximum(pairs, 1))
     return np.where((share > chance) & (pairs > 50), np.clip(share, 0.0, 1.0), 0.0)

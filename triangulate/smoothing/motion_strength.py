@@ -84,8 +84,24 @@ def series(xyz: Float, variance: Float) -> tuple[Float, Float]:
     precision = precision.transpose(0, 2, 3, 1).reshape(-1, frames)
     enough = (precision > 0).sum(axis=1) >= LEAST
     y, precision = y[enough], np.ascontiguousarray(precision[enough])
-    mean = (y * precision).sum(axis=1) / precision.sum(axis=1)
-    return (y - mean[:, None]) * (precision > 0), precision
+    return centred(y, precision)[0], precision
+
+
+def centred(y: Float, precision: Float) -> tuple[Float, Float]:
+    """Take their mean off series: the fit's ridge then pulls them towards it, which matters at rest.
+
+    Parameters
+    ----------
+    y, precision : (series, frames) float
+        Precision zero where the value is missing.
+
+    Returns
+    -------
+    y : (series, frames) float
+    mean : (series,) float
+    """
+    mean = (y * precision).sum(axis=1) / np.maximum(precision.sum(axis=1), 1e-300)
+    return np.where(precision > 0, y - mean[:, None], 0.0), mean
 
 
 def minimise(y: Float, precision: Float, owner: Int, order: int, correlation: Float) -> Float:
@@ -171,7 +187,7 @@ def kernel_rows(first: Int, weights: Float, form: Float, weight: Float, count: i
     return sample(control.T, first, weights).T[:, len(first) // 2 :]
 
 
-def smooth_coordinates(xyz: Float, covariance: Float, sigma: Float, order: int) -> tuple[Float, Float]:
+def smooth_coordinates(xyz: Float, covariance: Float, sigma: Float, order: int) -> tuple[Float, Float, Float]:
     """Smooth raw points coordinate by coordinate, without bones.
 
     Parameters
@@ -187,23 +203,28 @@ def smooth_coordinates(xyz: Float, covariance: Float, sigma: Float, order: int) 
     xyz : (pieces, frames, keypoints, 3) float, m
     covariance : (pieces, frames, keypoints, 3, 3) float, m2
         The raw correlation with the smoothed variances.
+    independent : (keypoints,) float
+        Share of the frames whose errors are independent: the mean leverage.
     """
     shape = xyz.shape
     raw = np.diagonal(covariance, axis1=-2, axis2=-1)
     seen = np.isfinite(xyz) & np.isfinite(raw) & (raw > 0) & np.isfinite(sigma)[:, None]
     precision = np.where(seen, 1.0 / np.where(seen, raw, 1.0), 0.0)
-    middle = xyz[seen.all(axis=-1)].mean(axis=0) if seen.any() else np.zeros(3)
-    rows = [np.where(seen, xyz - middle, 0.0), precision]
+    rows = [np.where(seen, xyz, 0.0), precision]
     y, precision = (row.transpose(0, 2, 3, 1).reshape(-1, shape[1]) for row in rows)
+    y, middle = centred(y, precision)
     first, weights = basis(np.arange(shape[1]), control_points(shape[1] - 1))
     weight = np.where(np.isfinite(sigma), 1.0 / sigma**2, 1.0)
     control, variance = np.empty((len(y), first.max() + ORDER)), np.empty(y.shape)
     per_series = np.broadcast_to(weight[:, None], (shape[0], shape[2], 3)).ravel()
     robust_fit(y, precision, first, weights, penalty(order), per_series, 3, control, variance)
-    rows = [sample(control.T, first, weights).T, variance]
+    rows = [sample(control.T, first, weights).T + middle[:, None], variance]
     smooth, spread = (
         np.where(precision > 0, row, np.nan).reshape(shape[0], shape[2], 3, shape[1]).transpose(0, 3, 1, 2)
         for row in rows
     )
     shrink = np.sqrt(spread / np.where(seen, raw, 1.0))
-    return smooth + middle, covariance * shrink[..., :, None] * shrink[..., None, :]
+    known = np.isfinite(shrink)
+    number = np.maximum(known.sum(axis=(0, 1, 3)), 1)
+    independent = np.where(known, shrink**2, 0.0).sum(axis=(0, 1, 3)) / number
+    return smooth, covariance * shrink[..., :, None] * shrink[..., None, :], independent

@@ -126,7 +126,8 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: Views, options: Options) 
     cuts = [
         [cut_pixels(tracks, part, subject, plain, whole) for part in parts] for subject in range(subjects)
     ]
-    every = [cut for subject in cuts for cut in subject]
+    nothing = Pixels(np.empty((0, keypoints, count, 2)), np.empty((0, keypoints, count, 3)))
+    every = [cut for subject in cuts for cut in subject] or [nothing]
     total = white = choose_noise(every, rig, views, options)
     if options.offsets and total.persistence.any():
         cuts = [[without_offsets(cut, total, rig) for cut in subject] for subject in cuts]
@@ -239,10 +240,10 @@ def choose_bones(
     """
     drawn = len(skeleton.bones)
     xyz, covariance = np.stack([raw.xyz for raw in raws]), np.stack([raw.covariance for raw in raws])
-    xyz, covariance = smooth_coordinates(xyz, covariance, roughness, options.order)
+    xyz, covariance, independent = smooth_coordinates(xyz, covariance, roughness, options.order)
     keypoints = xyz.shape[2]
     lengths, sigma = measure_bones(
-        xyz.reshape(-1, keypoints, 3), covariance.reshape(-1, keypoints, 3, 3), bones
+        xyz.reshape(-1, keypoints, 3), covariance.reshape(-1, keypoints, 3, 3), bones, independent
     )
     if options.symmetric:
         lengths = mirrored_mean(lengths, bones, np.asarray(skeleton.mirror))
