@@ -1,4 +1,4 @@
-"""The smoother on scenes with known truth, and on input that cannot be answered in full."""
+"""The smoother on scenes with known truth."""
 
 import numpy as np
 import pytest
@@ -135,71 +135,6 @@ def test_the_same_input_gives_the_same_bytes():
     assert smooth(tracks, rig)[0].xyz.tobytes() == smooth(tracks, rig)[0].xyz.tobytes()
 
 
-def scene_static(rig):
-    return watched(np.repeat(swinging(1), 100, axis=0), rig).xy[:, :, 0]
-
-
-def scene_all_missing(rig):
-    return np.full((20, len(rig), 4, 2), np.nan)
-
-
-def scene_one_keypoint_missing(rig):
-    xy = watched(swinging(60), rig).xy[:, :, 0].copy()
-    xy[:, :, 2] = np.nan
-    return xy
-
-
-def scene_zero_frames(rig):
-    return np.zeros((0, len(rig), 4, 2))
-
-
-def scene_one_frame(rig):
-    return watched(swinging(1), rig).xy[:, :, 0]
-
-
-def scene_two_frames(rig):
-    return watched(swinging(2), rig).xy[:, :, 0]
-
-
-def scene_million_pixels(rig):
-    xy = watched(swinging(60), rig).xy[:, :, 0].copy()
-    xy[::3, 1] = 1e6
-    return xy
-
-
-def scene_one_view(rig):
-    xy = watched(swinging(60), rig).xy[:, :, 0].copy()
-    xy[:, 1:] = np.nan
-    return xy
-
-
-@pytest.mark.parametrize(
-    "scene",
-    [
-        scene_static,
-        scene_all_missing,
-        scene_one_keypoint_missing,
-        scene_zero_frames,
-        scene_one_frame,
-        scene_two_frames,
-        scene_million_pixels,
-        scene_one_view,
-    ],
-)
-def test_degenerate_input_gives_status_codes(scene):
-    rig = ring()
-    smoothed, report = smooth(tracks_of(scene(rig), rig), rig)
-    known = np.isfinite(smoothed.xyz).all(axis=-1)
-    assert (known == (smoothed.status <= Status.FILLED)).all()
-    assert np.isfinite(smoothed.covariance[known]).all()
-    assert sum(report.counts.values()) == known.size
-    if scene in (scene_static, scene_million_pixels):
-        assert known.all()
-    if scene is scene_one_keypoint_missing:
-        assert (smoothed.status[:, 0, 2] == Status.UNSEEN).all()
-        assert known[:, 0, [0, 1, 3]].all()
-
-
 def test_views_are_matched_by_name():
     rig, truth = ring(), swinging(40)
     tracks = watched(truth, rig)
@@ -219,29 +154,6 @@ def test_an_option_out_of_range_is_named(option):
     rig = ring()
     with pytest.raises(ValueError, match=next(iter(option))):
         smooth(watched(swinging(20), rig), rig, **option)
-
-
-@pytest.mark.parametrize("case", ["narrow baseline", "on the baseline", "planar"])
-def test_degenerate_geometry_gives_status_codes(case):
-    rig, truth = ring(), swinging(60)
-    if case == "narrow baseline":
-        first = rig.cameras[0]
-        shift = RigidTransform.from_translation([0.01, 0, 0])
-        beside = Camera(
-            name="beside", intrinsics=first.intrinsics, cam_from_world=shift * first.cam_from_world
-        )
-        rig = Rig(cameras=(first, beside))
-    elif case == "on the baseline":
-        rig = rig.select(rig.names[:2])
-        share = np.linspace(0.4, 0.6, 4)[None, :, None] + 0.01 * np.sin(np.arange(60))[:, None, None]
-        truth = (1 - share) * rig.centers[0] + share * rig.centers[1]
-    else:
-        truth = truth * [1, 1, 0]
-    smoothed, _ = smooth(watched(truth, rig, mistakes=0), rig)
-    known = np.isfinite(smoothed.xyz).all(axis=-1)
-    assert (known == (smoothed.status <= Status.FILLED)).all()
-    assert np.isfinite(smoothed.covariance[known]).all()
-    assert known.all() or case != "planar"
 
 
 def test_subjects_do_not_disturb_each_other():

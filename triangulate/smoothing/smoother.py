@@ -19,6 +19,7 @@ from triangulate.smoothing.camera_priors import CameraPriors
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
 from triangulate.smoothing.joint_limits import Hinges, JointLimit
 from triangulate.smoothing.kernels import Observed, Priors, Views
+from triangulate.smoothing.motion_strength import centred
 from triangulate.smoothing.offsets import REACH, lasting_offsets
 from triangulate.smoothing.series import robust_fit
 from triangulate.smoothing.solution import Solution
@@ -177,7 +178,7 @@ def smooth(
     )
     solution = Solution.empty(tracks)
     outcomes = list(run(list(plan(problem, max_gap)), problem, solution, progress))
-    solution.judge(tracks, max_gap)
+    solution.judge(tracks, rig, max_gap)
     smoothed = solution.trajectories(tracks)
     if len(rigs):
         smoothed = with_calibration(smoothed, tracks, rig, rigs)
@@ -373,10 +374,12 @@ def robust_start(raw: RawPoints, priors: Priors, index: Int, weights: Float, cou
     raw, axes = turned(raw)
     variance = np.diagonal(raw.covariance, axis1=-2, axis2=-1)
     seen = np.isfinite(raw.xyz) & np.isfinite(variance) & (variance > 0)
-    middle = raw.xyz[seen.all(axis=-1)].mean(axis=0) if seen.any() else np.zeros(3)
     precision = np.where(seen, 1.0 / np.where(seen, variance, 1.0), 0.0)
-    y = np.where(seen, raw.xyz - middle, 0.0).transpose(1, 2, 0).reshape(3 * keypoints, frames)
+    y = np.where(seen, raw.xyz, 0.0).transpose(1, 2, 0).reshape(3 * keypoints, frames)
     precision = precision.transpose(1, 2, 0).reshape(3 * keypoints, frames)
+    y, middle = centred(y, precision)
+    middle, known = middle.reshape(keypoints, 3), np.asarray(seen.any(axis=(0, 2)))
+    middle[~known] = middle[known].mean(axis=0) if known.any() else 0.0
     control = np.empty((3 * keypoints, count))
     strength = np.repeat(priors.roughness, 3)
     robust_fit(y, precision, index, weights, priors.form, strength, 3, control, np.empty(y.shape))

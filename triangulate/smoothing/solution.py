@@ -6,7 +6,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.rig import Rig
 from models2d.detections import Tracks2D
+from triangulate.smoothing.flags import flag
 from triangulate.smoothing.gaps import gaps
 from triangulate.smoothing.solve_report import SolveReport
 from triangulate.smoothing.solver import Solved
@@ -39,7 +41,7 @@ class Solution:
             error=np.full(points, np.nan),
         )
 
-    def judge(self, tracks: Tracks2D, max_gap: float) -> None:
+    def judge(self, tracks: Tracks2D, rig: Rig, max_gap: float) -> None:
         """Give every point its status and take out those that are too far from any observation."""
         agree = self.inliers.sum(axis=1)
         seen = np.isfinite(tracks.xy[..., 0]).sum(axis=1)
@@ -58,6 +60,7 @@ class Solution:
         self.covariance[away] = np.nan
         self.error[away] = np.nan
         self.inliers.transpose(0, 2, 3, 1)[away] = False
+        flag(self.status, self.xyz, self.inliers, tracks, rig)
 
     def trajectories(self, tracks: Tracks2D) -> Trajectories3D:
         """Freeze the solution."""
