@@ -1,4 +1,7 @@
-"""Growth: time and memory of triangulation and smoothing against frames (1e3 to 1e6) and views (2 to 32)."""
+"""Growth: time and memory of triangulation and smoothing against frames (1e3 to 1e6) and views (2 to 32).
+
+Last, smoothing with 20 keypoints and 6 views. `--work smooth` measures that one alone, for one.
+"""
 
 import argparse
 import itertools
@@ -25,32 +28,37 @@ WORK = ("triangulate_points linear", "triangulate_points ransac", "reconstruct",
 STATM = Path("/proc/self/statm")
 """Where Linux tells the memory of a process; elsewhere it is not measured."""
 
-SMOOTHED = 100_000
-"""Frames up to which smoothing is measured."""
+LARGE = {"frames": 100_000, "views": 6, "keypoints": 20}
+"""What smoothing is to do in less than 1.5 GB beyond its input."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--child", nargs=3, metavar=("WORK", "FRAMES", "VIEWS"))
+    parser.add_argument("--work", choices=WORK, nargs="+", default=WORK)
+    parser.add_argument("--child", nargs=4, metavar=("WORK", "FRAMES", "VIEWS", "KEYPOINTS"))
     options = parser.parse_args()
     if options.child:
-        print(json.dumps(measured(options.child[0], int(options.child[1]), int(options.child[2]))))
+        print(json.dumps(measured(options.child[0], *map(int, options.child[1:]))))
         return
     tables = {}
-    for work in WORK:
-        frames = [count for count in FRAMES if work != "smooth" or count <= SMOOTHED]
-        tables[f"{work}, frames"] = grown([apart(work, count, 4) for count in frames], "frames")
+    for work in options.work:
+        tables[f"{work}, frames"] = grown([apart(work, count, 4) for count in FRAMES], "frames")
         show(f"{work} against frames ({KEYPOINTS} keypoints, 4 views)", tables[f"{work}, frames"])
         tables[f"{work}, views"] = grown([apart(work, 2_000, views) for views in VIEWS], "views")
         show(f"{work} against views ({KEYPOINTS} keypoints, 2,000 frames)", tables[f"{work}, views"])
+    if "smooth" in options.work:
+        tables["smooth, large"] = [apart("smooth", **LARGE)]
+        show("smooth with 20 keypoints, 6 views", tables["smooth, large"])
     print("\ngrowth: exponent of the CPU time from the row before to this one; 1 is proportional.")
-    print("extra_MB: peak memory during the call above what the process held before it, output included.")
+    print("extra_MB: peak memory during the call above what the process held before it, output included;")
+    print("input_MB, output_MB: what the arrays that go in and come out take.")
     print(f"Written to {save('growth', tables)}")
 
 
-def apart(work: str, frames: int, views: int) -> dict[str, Any]:
+def apart(work: str, frames: int, views: int, keypoints: int = KEYPOINTS) -> dict[str, Any]:
     """Measure in a process of its own: peak memory never falls within one."""
-    command = [sys.executable, "-m", "benchmarks.growth", "--child", work, str(frames), str(views)]
+    what = [work, *map(str, (frames, views, keypoints))]
+    command = [sys.executable, "-m", "benchmarks.growth", "--child", *what]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(answer.stdout.splitlines()[-1])
 
@@ -91,40 +99,44 @@ class Peak:
         return int(STATM.read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
-def measured(work: str, frames: int, views: int) -> dict[str, Any]:
-    from triangulate import reconstruct, smooth, triangulate_points
-
-    def call(count: int) -> tuple[float, float, float]:
-        one = scene(
-            "growth",
-            count,
-            views=views,
-            keypoints=KEYPOINTS,
-            missing=0.1,
-            outliers=0.03 if views > 2 else 0.0,
-        )
-        tracks = one.tracks()
-        with Peak() as peak:
-            start, cpu = time.perf_counter(), time.process_time()
-            if work.startswith("triangulate_points"):
-                triangulate_points(one.xy, one.rig, method=work.split()[1])
-            elif work == "reconstruct":
-                reconstruct(tracks, one.rig)
-            else:
-                smooth(tracks, one.rig)
-            seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
-        return seconds, cpu_seconds, peak.extra
-
-    call(200)
-    seconds, cpu_seconds, extra = call(frames)
+def measured(work: str, frames: int, views: int, keypoints: int) -> dict[str, Any]:
+    call(work, 200, views, keypoints)
     return {
         "work": work,
         "frames": frames,
         "views": views,
+        **call(work, frames, views, keypoints),
+    }
+
+
+def call(work: str, frames: int, views: int, keypoints: int) -> dict[str, float]:
+    """Do the work once, and say what it took."""
+    from triangulate import reconstruct, smooth, triangulate_points
+
+    one = scene(
+        "growth",
+        frames,
+        views=views,
+        keypoints=keypoints,
+        missing=0.1,
+        outliers=0.03 if views > 2 else 0.0,
+    )
+    tracks = one.tracks()
+    with Peak() as peak:
+        start, cpu = time.perf_counter(), time.process_time()
+        if work.startswith("triangulate_points"):
+            found = [triangulate_points(one.xy, one.rig, method=work.split()[1])]
+        else:
+            done = reconstruct(tracks, one.rig) if work == "reconstruct" else smooth(tracks, one.rig)[0]
+            found = [done.xyz, done.covariance, done.inliers, done.status, done.error]
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
+    return {
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
         "frames_per_s": frames / seconds,
-        "extra_MB": extra,
+        "input_MB": (tracks.xy.nbytes + tracks.confidence.nbytes) / 1e6,
+        "output_MB": sum(array.nbytes for array in found) / 1e6,
+        "extra_MB": peak.extra,
     }
 
 
