@@ -88,6 +88,30 @@ def test_a_changed_option_redoes_what_depends_on_it_only(copied):
     np.testing.assert_array_equal(raw.xyz, final.xyz)
 
 
+def test_the_network_is_asked_as_the_project_says(copied, monkeypatch):
+    asked = {}
+
+    def detect(recording, model, **options):
+        asked.update(options, precision=model.precision)
+        return read_detections(copied.results("walk") / "detections.parquet")
+
+    monkeypatch.setattr("models2d.inference.detecting.detect", detect)
+    text, keys = copied.file.read_text(), 'locate_every = 4\nprecision = "bfloat16"\n'
+    copied.file.write_text(text.replace("[detections]\n", f"[detections]\n{keys}"))
+    project = load_project(copied.file)
+    outcome = pipeline.detect_trial(project, project.trials[0])
+    assert outcome.reason == "locate_every, precision changed"
+    assert (asked["locate_every"], asked["precision"]) == (4, "bfloat16")
+    assert pipeline.detect_trial(project, project.trials[0]).reason is None
+
+    def cannot(*_, **__):
+        raise ValueError("a ready model")
+
+    monkeypatch.setattr("models2d.model_files.weights.load_model", cannot)
+    with pytest.raises(ProjectError, match=r"detections\.precision: 'bfloat16' cannot be had: a ready model"):
+        pipeline.detect_trial(project, project.trials[0], force=True)
+
+
 def test_a_changed_calibration_is_noticed(copied):
     rig = Rig.load(copied.rig_file)
     rig.scaled(1.01).save(copied.rig_file)

@@ -21,6 +21,8 @@ dictionary = "4X4_50"
 
 [detections]
 model = "demo"
+locate_every = 4
+precision = "bfloat16"
 
 [reconstruct]
 bone_sigma = 0.002
@@ -52,6 +54,7 @@ def test_everything_is_read_and_paths_are_relative_to_the_file(project):
     assert loaded.calibration.recording == {n: folder / f"calibration/{n}.mp4" for n in ("left", "right")}
     (board,) = loaded.calibration.boards
     assert (board.columns, loaded.calibration.floor_frame) == (7, 3)
+    assert (loaded.locate_every, loaded.precision) == (4, "bfloat16")
     assert loaded.smoothing == {"bone_sigma": 0.002}
     assert [trial.name for trial in loaded.trials] == ["walk", "run"]
     assert loaded.trials[0].recording == {"left": folder / "a.mp4", "right": folder / "b.mp4"}
@@ -87,7 +90,18 @@ BAD = {
         "calibration.board.kind: expected one of charuco",
     ),
     "lens": ("floor_frame = 3", 'lens = "wide"', "calibration.lens: expected one of auto, pinhole4"),
-    "format": ('["trc"]', '["xls"]', ":21: export.formats: no format called 'xls'; known are parquet"),
+    "format": ('["trc"]', '["xls"]', ":23: export.formats: no format called 'xls'; known are parquet"),
+    "precision": (
+        '"bfloat16"',
+        '"half"',
+        ":17: detections.precision: expected one of float32, float16, bfloat16, got 'half'",
+    ),
+    "locate never": ("locate_every = 4", "locate_every = 0", ":16: .*locate_every: .* at least 1, got 0"),
+    "locate rarely": (
+        "locate_every = 4",
+        "locate_every = 30",
+        ":16: detections.locate_every: expected at most 8, got 30: frames are taken 8 at a time",
+    ),
     "infinite": ("bone_sigma = 0.002", "bone_sigma = inf", "reconstruct.bone_sigma: expected a number"),
     "camera of a trial": ("left = ", "lefty = ", "no camera is called lefty; camera left is missing"),
     "one file for all": (

@@ -21,7 +21,7 @@ from models2d.detections import Detections2D
 from triangulate.errors import ProjectError
 from triangulate.projects.freshness import record_of, save_record, stale
 from triangulate.projects.outcomes import Outcome, Progress
-from triangulate.projects.project import Project, Trial
+from triangulate.projects.project import BLOCK, Project, Trial
 from triangulate.projects.reconstruction import reconstruct_trial
 from triangulate.projects.recordings import check_mirrored, find_boards, open_recording, read_files
 
@@ -162,6 +162,9 @@ def detect_trial(
         "fps": project.fps,
         **_seen_by(project),
     }
+    if not trial.detections:
+        options["precision"] = project.precision
+        options["locate_every"] = project.locate_every if project.locate_every > 1 else None
     record = record_of(inputs, options)
     reason = "asked to" if force else stale([output], record)
     if reason is None:
@@ -197,7 +200,22 @@ def _run_network(
     if trial.recording is None:
         raise ProjectError(f"{project.file}: trial {trial.name}: needs a recording")
     recording = open_recording(project, trial.recording, f"trial {trial.name}")
-    return detect(recording, load_model(model), fps=project.fps, progress=progress)
+    try:
+        network = load_model(model, precision=project.precision)
+    except ValueError as error:
+        if project.precision is None:
+            raise
+        raise ProjectError(
+            f"{project.file}: detections.precision: {project.precision!r} cannot be had: {error}"
+        ) from error
+    return detect(
+        recording,
+        network,
+        locate_every=project.locate_every,
+        block=BLOCK,
+        fps=project.fps,
+        progress=progress,
+    )
 
 
 def run_project(

@@ -18,6 +18,10 @@ Source = dict[str, Path] | Path
 
 FILE = "project.toml"
 LENSES = ("auto", "pinhole4", "pinhole5", "pinhole8", "pinhole12", "fisheye")
+PRECISIONS = ("float32", "float16", "bfloat16")
+BLOCK = 8
+"""Frames that `models2d.detect` takes together: each block starts with a look at the whole frame."""
+
 SMOOTHING = ("pixel_sigma", "jerk_sigma", "acceleration_sigma", "bone_sigma", "max_gap")
 
 
@@ -95,6 +99,10 @@ class Project:
         Where no file states it.
     min_confidence : float
         Detections below are not used.
+    locate_every : int
+        The network looks at the whole frame in every so many frames, and follows what it found between them.
+    precision : str or None
+        Of the network's numbers, one of `PRECISIONS`; by default what suits the machine.
     unswap : bool
         Whether left and right are put right where views mix them up.
     calibration_uncertainty : bool
@@ -116,6 +124,8 @@ class Project:
     subjects: int = 1
     fps: float | None = None
     min_confidence: float = 0.0
+    locate_every: int = 1
+    precision: str | None = None
     unswap: bool = True
     calibration_uncertainty: bool = False
     smooth: bool = True
@@ -231,6 +241,8 @@ def load_project(path: str | Path) -> Project:
         subjects=int(detections.number("subjects", 1, least=1, whole=True) or 1),
         fps=detections.number("fps", least=0.0),
         min_confidence=detections.number("min_confidence", 0.0) or 0.0,
+        locate_every=_locate_every(detections),
+        precision=detections.text("precision", among=PRECISIONS),
         unswap=reconstruct.switch("unswap", True),
         calibration_uncertainty=reconstruct.switch("calibration_uncertainty", False),
         smooth=reconstruct.switch("smooth", True),
@@ -262,6 +274,17 @@ def _calibration(section: Section, cameras: tuple[str, ...], *, one_file: bool) 
         raise section.error(None, "the recording needs a section [calibration.board]")
     section.finish()
     return plan
+
+
+def _locate_every(section: Section) -> int:
+    frames = int(section.number("locate_every", 1, least=1, whole=True) or 1)
+    if frames > BLOCK:
+        raise section.error(
+            "locate_every",
+            f"expected at most {BLOCK}, got {frames}: frames are taken {BLOCK} at a time, and each time the "
+            "network looks at the whole frame first",
+        )
+    return frames
 
 
 def _index(value: float | None) -> int | None:
