@@ -13,7 +13,11 @@ from models2d.networks.resnet import Basic
 
 
 class HigherHRNet(HRNet):
-    """Heatmaps at two resolutions, averaged at the finer one, and tags from the coarser one.
+    """Heatmaps at two resolutions, and tags at the coarser one.
+
+    In training each resolution answers for itself ("multi-resolution supervision" in the paper). Otherwise
+    the coarser maps are made as large as the finer ones by bilinear interpolation, and the heatmaps averaged
+    ("heatmap aggregation").
 
     Parameters
     ----------
@@ -26,9 +30,10 @@ class HigherHRNet(HRNet):
         super().__init__(keypoints, width)
         del self.final_layer
         self.keypoints = keypoints
-        self.final_layers = nn.ModuleList(
-            [nn.Conv2d(width, 2 * keypoints, 1), nn.Conv2d(width, keypoints, 1)]
-        )
+        heads = [nn.Conv2d(width, 2 * keypoints, 1), nn.Conv2d(width, keypoints, 1)]
+        for head in heads:
+            nn.init.normal_(head.weight, std=0.001)  # as the authors': empty heatmaps to begin with
+        self.final_layers = nn.ModuleList(heads)
         up = nn.Sequential(
             nn.ConvTranspose2d(width + 2 * keypoints, width, 4, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(width),
@@ -48,12 +53,16 @@ class HigherHRNet(HRNet):
         Returns
         -------
         output : HeatmapOutput
-            heatmaps and tags (batch, keypoints, height / 2, width / 2).
+            heatmaps and tags (batch, keypoints, height / 2, width / 2). In training heatmaps are those of the
+            finer resolution alone, coarse and tags (batch, keypoints, height / 4, width / 4).
         """
         features = self.features(images)  # (batch, width, height / 4, width / 4)
         coarse = self.final_layers[0](features)  # (batch, 2 * keypoints, height / 4, width / 4)
         up = self.deconv_layers[0](torch.cat([features, coarse], dim=1))
         fine = self.final_layers[1](up)  # (batch, keypoints, height / 2, width / 2)
+        if self.training:
+            below, tags = coarse.split(self.keypoints, dim=1)
+            return HeatmapOutput(heatmaps=fine, tags=tags, coarse=below)
         resized = nn.functional.interpolate(coarse, size=fine.shape[2:], mode="bilinear", align_corners=False)
         heatmaps = (resized[:, : self.keypoints] + fine) / 2
         return HeatmapOutput(heatmaps=heatmaps, tags=resized[:, self.keypoints :])

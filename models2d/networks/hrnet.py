@@ -40,6 +40,7 @@ class HRNet(nn.Module):
             )
             before = widths
         self.final_layer = nn.Conv2d(width, keypoints, 1)
+        nn.init.normal_(self.final_layer.weight, std=0.001)  # as the authors': empty heatmaps to begin with
 
     def features(self, images: Tensor) -> Tensor:
         """Extract features.

@@ -17,16 +17,19 @@ class HeatmapOutput(NamedTuple):
     offsets : (batch, keypoints, 2, height, width) float, cells, or None
         Location refinement.
     tags : (batch, keypoints, height, width) float or None
-        Associative embedding.
+        Associative embedding; of the coarser cells where there are any.
     pairwise : (batch, pairs, 2, height, width) float, cells, or None
         From each cell to where the other keypoint of an ordered pair should be: the pairs of the first
         keypoint with each other one in their order, then those of the second, ...
+    coarse : (batch, keypoints, height / 2, width / 2) float or None
+        Heatmaps at a coarser resolution, while a network that combines two of them is trained on both.
     """
 
     heatmaps: Tensor
     offsets: Tensor | None = None
     tags: Tensor | None = None
     pairwise: Tensor | None = None
+    coarse: Tensor | None = None
 
 
 class PointOutput(NamedTuple):

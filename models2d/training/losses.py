@@ -145,9 +145,9 @@ def total_loss(
     ----------
     output : HeatmapOutput or PointOutput
     targets : dict
-        `heatmaps`, `weight`, and `offsets` with `near` where there is location refinement, `tag_cells` with
-        `tag_owner` where there are tags to learn, `pair_cells` with `pair_vectors` where there are pairwise
-        vectors to learn; or `xy` and `known`.
+        `heatmaps`, `weight`, and `coarse` where there is a second resolution, `offsets` with `near` where
+        there is location refinement, `tag_cells` with `tag_owner` where there are tags to learn, `pair_cells`
+        with `pair_vectors` where there are pairwise vectors to learn; or `xy` and `known`.
     hardest : int or None
     flow : LikelihoodFlow, optional
         Of a network that regresses coordinates with their likelihood.
@@ -158,13 +158,15 @@ def total_loss(
 
     Notes
     -----
-    Heatmaps count in units of one Gaussian. Tags count as much, about the ratio of Newell et al.'s 1e-3 to
-    heatmaps averaged over 128 x 128 cells. The weights of offsets and vectors, in cells, keep them of one
-    order.
+    Heatmaps count in units of one Gaussian, those of two resolutions alike (as in HigherHRNet). Tags count as
+    much, about the ratio of Newell et al.'s 1e-3 to heatmaps averaged over 128 x 128 cells. The weights of
+    offsets and vectors, in cells, keep them of one order.
     """
     if isinstance(output, PointOutput):
         return point_loss(output, targets["xy"], targets["known"], flow)
     loss = heatmap_loss(output.heatmaps, targets["heatmaps"], targets["weight"], hardest)
+    if output.coarse is not None:
+        loss = loss + heatmap_loss(output.coarse, targets["coarse"], targets["weight"], hardest)
     if output.offsets is not None:
         loss = loss + 0.2 * offset_loss(output.offsets, targets["offsets"], targets["near"])
     if output.tags is not None and "tag_cells" in targets:

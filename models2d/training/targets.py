@@ -1,5 +1,6 @@
 """What a network should have answered: keypoints of one individual, or of everybody, drawn into its cells."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +45,8 @@ def targets_of_one(
     cells = recipe.grid.to_cells(xy)
     weight = known if unlabelled == "ignored" else np.ones_like(known)
     drawn = _tensors(heatmaps=gaussian_targets(cells, (width, height), recipe.sigma), weight=weight)
+    if output.coarse is not None:
+        drawn |= _tensors(coarse=_hills(_cells(xy, output.coarse, recipe)[:, None], output.coarse, recipe))
     if output.offsets is None:
         return drawn
     offsets, near = offset_targets(cells, (width, height), 2 * recipe.sigma)
@@ -75,11 +78,12 @@ def targets_of_everybody(
     known = np.isfinite(xy.sum(axis=-1))
     there = known.any(axis=2, keepdims=True)
     weight = (known | ~there).all(axis=1) if unlabelled == "ignored" else np.ones_like(known[:, 0])
-    people = np.moveaxis(cells, 1, 0)
-    heatmaps = np.max([gaussian_targets(person, (width, height), recipe.sigma) for person in people], axis=0)
-    drawn = _tensors(heatmaps=heatmaps, weight=weight)
+    drawn = _tensors(heatmaps=_hills(cells, output.heatmaps, recipe), weight=weight)
+    if output.coarse is not None:
+        drawn |= _tensors(coarse=_hills(_cells(xy, output.coarse, recipe), output.coarse, recipe))
     if output.tags is not None:
-        drawn |= _tag_targets(cells, known, (width, height))
+        size = (output.tags.shape[3], output.tags.shape[2])
+        drawn |= _tag_targets(_cells(xy, output.tags, recipe), known, size)
     if output.offsets is None and output.pairwise is None:
         return drawn
     discs = nearest_discs(cells, (width, height), 2 * recipe.sigma)
@@ -88,6 +92,19 @@ def targets_of_everybody(
     if output.pairwise is not None:
         drawn |= _pair_targets(cells, discs)
     return drawn
+
+
+def _cells(xy: Float, maps: Tensor, recipe: Recipe) -> Float:
+    """Turn input pixels into cells of maps of whatever resolution."""
+    stride = recipe.input_size[0] // maps.shape[3]
+    return np.asarray(replace(recipe, stride=stride).grid.to_cells(xy), dtype=np.float64)
+
+
+def _hills(cells: Float, maps: Tensor, recipe: Recipe) -> NDArray[np.floating[Any]]:
+    """Draw everybody's Gaussians, (batch, individuals, keypoints, 2), of one sigma at every resolution."""
+    size = (maps.shape[3], maps.shape[2])
+    people = np.moveaxis(cells, 1, 0)
+    return np.max([gaussian_targets(person, size, recipe.sigma) for person in people], axis=0)
 
 
 class Discs(NamedTuple):

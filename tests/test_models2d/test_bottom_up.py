@@ -24,7 +24,8 @@ from models2d.networks.registry import build
 from models2d.skeleton import Skeleton
 from models2d.training.augmentation import Augmentation
 from models2d.training.judging import matched
-from models2d.training.targets import nearest_discs
+from models2d.training.losses import total_loss
+from models2d.training.targets import nearest_discs, targets_of_everybody
 from models2d.training.trainer import TrainingOptions, train
 
 fish = Skeleton.from_names("fish", ["head", "middle", "tail"], [("head", "middle"), ("middle", "tail")])
@@ -139,6 +140,29 @@ def test_the_published_designs_go_through_the_same_door(architecture, options, t
     assert len(model.model.recipe.affinity) == (3 if architecture == "deeper_cut" else 0)
     found = model.find_all([cv2.imread(str(labels.frames[0].path))])[0]
     assert found.xy.shape[1:] == (3, 2)
+
+
+def test_higher_hrnet_learns_at_both_resolutions(tmp_path):
+    labels = shoal(tmp_path / "images", 2)
+    heads = labels.xy[:, :, :1]
+    given = replace(recipe, architecture="higher_hrnet", options={"width": 8}, stride=2, individuals=2)
+    images = np.stack([cv2.imread(str(frame.path)) for frame in labels.frames])
+    torch.manual_seed(0)
+    network = build("higher_hrnet", 1, width=8)
+    prepared = PoseModel(network, given, fish, device="cpu").prepared(torch.from_numpy(images))
+    optimizer = torch.optim.Adam(network.train().parameters(), lr=2e-3)
+    for _ in range(16):
+        output = network(prepared)
+        targets = targets_of_everybody(heads, output, given, "absent")
+        loss = total_loss(output, targets, None)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    for maps, stride in ((output.heatmaps, 2), (output.coarse, 4)):
+        cells = np.rint((heads - (stride - 1) / 2) / stride).astype(int)  # (images, fish, 1, 2)
+        image, _, keypoint = np.indices(cells.shape[:3])
+        heights = maps.detach().numpy()[image, keypoint, cells[..., 1], cells[..., 0]]
+        assert heights.mean() > 0.5
 
 
 class KilledError(Exception):

@@ -87,6 +87,21 @@ def test_heatmaps_have_the_stated_size(architecture, options, stride):
         assert output.pairwise.shape == (2, 20, 2, 64 // stride, 96 // stride)
 
 
+def test_higher_hrnet_answers_at_both_resolutions_in_training_and_their_mean_otherwise():
+    network = build("higher_hrnet", 5, width=8)
+    for layer, value in zip(network.final_layers, (1.0, 4.0), strict=True):
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.constant_(layer.bias, value)
+    images = torch.zeros(2, 3, 64, 96)
+    with torch.inference_mode():
+        taught, used = network.train()(images), network.eval()(images)
+    assert taught.heatmaps.shape == (2, 5, 32, 48)
+    assert taught.coarse.shape == taught.tags.shape == (2, 5, 16, 24)
+    assert (taught.coarse.unique().item(), taught.heatmaps.unique().item()) == (1.0, 4.0)
+    assert used.coarse is None
+    torch.testing.assert_close(used.heatmaps, torch.full((2, 5, 32, 48), 2.5))
+
+
 @pytest.mark.parametrize("name", ["resnet18", "resnet50_gn", "mobilenet_v2", "mobilenet_v3"])
 def test_deeplabcut_runs_on_every_kind_of_backbone(name):
     stride = 16 if name.startswith("resnet") else 32

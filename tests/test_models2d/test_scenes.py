@@ -13,7 +13,7 @@ from models2d.skeleton import Skeleton
 from models2d.training.augmentation import Augmentation
 from models2d.training.dataset import Sampling
 from models2d.training.scenes import Scenes
-from models2d.training.targets import nearest_discs, targets_of_everybody
+from models2d.training.targets import nearest_discs, targets_of_everybody, targets_of_one
 
 pair = Skeleton.from_names("pair", ["left", "right"])
 sampling = Sampling(input_size=(128, 96))
@@ -135,6 +135,21 @@ def test_everybody_has_a_hill_and_a_tag():
         for cell, owner in zip(targets["tag_cells"].tolist(), targets["tag_owner"].tolist(), strict=True)
     }
     assert rows == {(0, 0, 6, 5): 0, (0, 1, 18, 20): 0, (0, 0, 6, 9): 1}
+
+
+def test_each_resolution_has_hills_of_its_own_and_tags_are_of_the_coarser():
+    px = np.array([[[20.5, 30.0], [81.5, 70.0]], [[40.0, 24.0], [np.nan, np.nan]]])
+    fine = answer()
+    output = fine._replace(coarse=fine.heatmaps[..., ::2, ::2], tags=fine.heatmaps[..., ::2, ::2])
+    targets = targets_of_everybody(px[None], output, recipe, "absent")
+    below = (px - 3.5) / 8  # where the cells of 8 px lie that tile the input
+    hills = gaussian_targets(below, (16, 12), 1.5)
+    np.testing.assert_allclose(targets["coarse"][0, 0], np.maximum(hills[0, 0], hills[1, 0]), atol=1e-6)
+    np.testing.assert_allclose(targets["coarse"][0, 1], hills[0, 1], atol=1e-6)
+    assert targets["tag_cells"].tolist() == [[0, 0, 3, 2], [0, 1, 8, 10], [0, 0, 3, 5]]
+    alone = targets_of_one(px[:1], output, recipe, "absent")
+    np.testing.assert_allclose(alone["coarse"][0], hills[0], atol=1e-6)
+    assert alone["heatmaps"].shape == (1, 2, 24, 32)
 
 
 def test_where_discs_meet_a_cell_is_the_nearer_ones():
