@@ -21,6 +21,10 @@ from calibration.lenses import projection
 Float = NDArray[np.float64]
 
 
+MOST_FRAMES = 250
+"""Frames of a pair whose candidates are compared with each other; the best is then compared with all."""
+
+
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Link:
     """Place of one camera relative to another.
@@ -56,22 +60,37 @@ def link(first: BoardPoses, second: BoardPoses) -> Link | None:
     R, t, frame, error = _candidates(first, second)
     if not len(R):
         return None
-    angle = 2 * np.arcsin(np.clip(np.linalg.norm(R[:, None] - R[None], axis=(2, 3)) / np.sqrt(8), 0, 1))
-    distance = np.linalg.norm(t[:, None] - t[None], axis=2) / (1e-9 + np.median(np.linalg.norm(t, axis=1)))
-    apart = np.hypot(angle, distance)
+    size = 1e-9 + np.median(np.linalg.norm(t, axis=1))
+    seen = np.unique(frame)
+    picks = np.unique(np.linspace(0, len(seen) - 1, min(MOST_FRAMES, len(seen))).round().astype(int))
+    guess = np.flatnonzero(np.isin(frame, seen[picks]))
     # A candidate's support: its distance to the nearest candidate of every frame, bounded.
-    nearest = np.full((len(R), frame.max() + 1), np.inf)
-    for i in range(len(R)):
-        np.minimum.at(nearest[i], frame, apart[i])
-    used = np.unique(frame)
-    score = np.minimum(nearest[:, used], 0.3).sum(axis=1) + 1e-3 * error
-    best = int(np.argmin(score))
-    agree = apart[best] <= max(0.05, 2.5 * np.median(nearest[best, used]))
+    nearest = _nearest(_apart(R[guess], t[guess], R[guess], t[guess], size), frame[guess])
+    score = np.minimum(nearest, 0.3).sum(axis=1) + 1e-3 * error[guess]
+    best = guess[[np.argmin(score)]]
+    apart = _apart(R[best], t[best], R, t, size)
+    agree = apart[0] <= max(0.05, 2.5 * np.median(_nearest(apart, frame)))
     mean = Rotation.from_matrix(R[agree]).mean()
     off = (mean.inv() * Rotation.from_matrix(R[agree])).magnitude()
     frames = len(np.unique(frame[agree]))
     spread = (np.sqrt(np.mean(off**2)) + 0.01) / np.sqrt(frames)
     return Link(R=mean.as_matrix(), t=np.median(t[agree], axis=0), spread=float(spread), frames=frames)
+
+
+def _apart(R: Float, t: Float, other_R: Float, other_t: Float, size: float) -> Float:
+    """Return the distance of every place from every other one, in radians and sizes, (places, others)."""
+    # |A - B|^2 = 6 - 2 tr(A'B), and |A - B| = sqrt(8) sin(angle / 2).
+    alike = R.reshape(-1, 9) @ other_R.reshape(-1, 9).T
+    angle = 2 * np.arcsin(np.sqrt(np.clip((6 - 2 * alike) / 8, 0, 1)))
+    between = t[:, None] - other_t[None]
+    return np.hypot(angle, np.linalg.norm(between, axis=2) / size)
+
+
+def _nearest(apart: Float, frame: NDArray[np.int64]) -> Float:
+    """Return the distance to the nearest place of every frame, (places, frames)."""
+    order = np.argsort(frame, kind="stable")
+    starts = np.unique(frame[order], return_index=True)[1]
+    return np.minimum.reduceat(apart[:, order], starts, axis=1)
 
 
 def _candidates(first: BoardPoses, second: BoardPoses) -> tuple[Float, Float, NDArray[np.int64], Float]:
