@@ -193,7 +193,8 @@ def check(project: Folder) -> None:
 def calibrate(project: Folder, force: Force = False) -> None:
     """Find lenses and places of the cameras.
 
-    Writes calibration.toml and calibration.html.
+    Writes calibration.toml and calibration.html. The board's corners are kept in .corners, so that other
+    options do not look for them again; delete it at will.
     """
     from triangulate.projects.pipeline import calibrate_project
     from triangulate.projects.project import load_project

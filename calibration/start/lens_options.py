@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from calibration.bundle.parameters import COEFFICIENTS
 from calibration.camera import Intrinsics
 from calibration.corners.observations import BoardObservations
+from calibration.recordings.recording import Recording
 
 
 def known_lenses(
@@ -94,7 +95,7 @@ def lens_stages(
     return tuple("none" if name in known else wanted.get(name, "auto") for name in names)
 
 
-def same_camera(observations: BoardObservations) -> list[list[str]]:
+def same_camera(observations: BoardObservations | Recording) -> list[list[str]]:
     """List the views that are parts of one camera's image."""
     groups: dict[str, list[str]] = {}
     for name, crop in zip(observations.names, observations.crops, strict=True):

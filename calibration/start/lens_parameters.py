@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from calibration.bundle.lens_rules import LENS_NAMES, LensRules, lens_names
 from calibration.corners.observations import BoardObservations
 from calibration.lenses.projection import ODD
+from calibration.recordings.recording import Recording
 from calibration.start.lens_options import same_camera
 
 Float = NDArray[np.float64]
@@ -34,7 +35,7 @@ Groups = Sequence[Sequence[str]]
 
 
 def lens_rules(
-    observations: BoardObservations,
+    observations: BoardObservations | Recording,
     lenses: tuple[str, ...],
     *,
     shared: Groups | Mapping[str, Groups],
@@ -44,7 +45,8 @@ def lens_rules(
 
     Parameters
     ----------
-    observations : BoardObservations
+    observations : BoardObservations or Recording
+        Says what the views are.
     lenses : tuple of str
         Lens model of each view: a key of `COEFFICIENT_NAMES`, "auto", or "none" for one that is known.
     shared : groups of view names, or mapping of parameter to such groups

@@ -102,6 +102,37 @@ BAD = {
         "locate_every = 30",
         ":16: detections.locate_every: expected at most 8, got 30: frames are taken 8 at a time",
     ),
+    "fixed": (
+        "floor_frame = 3",
+        "fixed = { aspct = 1.0 }",
+        r"calibration.fixed.aspct: neither a camera \(left, right\) nor a parameter of a lens \(focal",
+    ),
+    "fixed value": (
+        "floor_frame = 3",
+        'fixed = { left = { cx = "640" } }',
+        "calibration.fixed.left.cx: expected a number, got '640'",
+    ),
+    "fixed parameter of one": (
+        "floor_frame = 3",
+        "fixed = { left = { zoom = 2.0 } }",
+        "calibration.fixed.left.zoom: not a key",
+    ),
+    "shared": (
+        "floor_frame = 3",
+        'shared = [["left", "mid"]]',
+        "calibration.shared: no camera is called 'mid'; there are left, right",
+    ),
+    "shared with nobody": (
+        "floor_frame = 3",
+        'shared = ["left", "right"]',
+        r"calibration.shared: expected groups of two cameras or more, such as \[\[.*got \['left'",
+    ),
+    "shared parameter": (
+        "floor_frame = 3",
+        'shared = { zoom = [["left", "right"]] }',
+        "calibration.shared.zoom: not a parameter of a lens; these are focal",
+    ),
+    "enough": ("floor_frame = 3", "enough = 0", ":5: calibration.enough: expected a whole number of at"),
     "infinite": ("bone_sigma = 0.002", "bone_sigma = inf", "reconstruct.bone_sigma: expected a number"),
     "camera of a trial": ("left = ", "lefty = ", "no camera is called lefty; camera left is missing"),
     "one file for all": (
@@ -130,6 +161,17 @@ def test_what_is_wrong_is_named_by_file_line_and_key(project, name):
     with pytest.raises(ProjectError, match=message) as caught:
         load_project(file)
     assert str(file) in str(caught.value)
+
+
+def test_what_is_known_of_lenses_is_read(project):
+    said = 'fixed = { aspect = 1.0, left = { cx = 639.5 } }\nshared = { focal = [["left", "right"]] }'
+    said += "\nenough = 9"
+    plan = load_project(project(GOOD.replace("floor_frame = 3", said))).calibration
+    assert plan.lenses.fixed == {"aspect": 1.0, "left": {"cx": 639.5}}
+    assert plan.lenses.shared == {"focal": [["left", "right"]]}
+    assert plan.enough == 9
+    plan = load_project(project(GOOD.replace("floor_frame = 3", 'shared = [["left", "right"]]'))).calibration
+    assert plan.lenses.shared == [["left", "right"]]
 
 
 def test_a_board_may_be_a_target_of_kalibr(project):

@@ -241,8 +241,9 @@ def test_a_board_on_the_back_is_calibrated_with(tmp_path, monkeypatch):
     assert (len(plan.boards), plan.linked, plan.thickness) == (2, "two-sided", THICKNESS)
     assert plan.boards[1].first == 44
     truth = true_rig(views=3, spread=2.0)
-    monkeypatch.setattr(pipeline, "open_recording", lambda *_: None)
-    monkeypatch.setattr(pipeline, "find_boards", lambda *_: plate(truth, frames=25))
+    seen = plate(truth, frames=25)
+    monkeypatch.setattr(pipeline, "open_recording", lambda *_: seen[0])
+    monkeypatch.setattr(pipeline, "find_boards", lambda *_: seen)
     outcome = pipeline.calibrate_project(project)
     assert "mm behind the first board" in outcome.summary
     apart = np.linalg.norm(np.diff(truth.centers, axis=0), axis=1)

@@ -12,6 +12,7 @@ from calibration.rig import Rig
 from calibration.start.view_graph import check_connected, view_graph
 from triangulate.errors import ProjectError
 from triangulate.projects.drift import drifts
+from triangulate.projects.lenses import check_lenses
 from triangulate.projects.outcomes import Progress
 from triangulate.projects.project import Project, Source, Trial
 from triangulate.projects.recordings import (
@@ -88,7 +89,8 @@ def _calibration(project: Project, progress: Progress | None) -> Iterator[Findin
         return
     stride = max(plan.stride, len(recording) // SAMPLED)
     try:
-        found = find_boards(project, recording, stride, progress)
+        check_lenses(plan.lenses, recording, f"{project.file}: calibration")
+        found = find_boards(project, recording, progress, stride=stride)
         for note in dict.fromkeys(note for observations in found for note in observations.notes):
             if note not in recording.notes:
                 yield Finding(where=where, text=note)

@@ -14,12 +14,14 @@ import numpy as np
 
 from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError
+from calibration.recordings.recording import Recording
 from calibration.rig import Rig
 from calibration.rig_files.draws import draws_file, save_draws
 from calibration.world.levelling import levelled
 from models2d.detections import Detections2D
 from triangulate.errors import ProjectError
 from triangulate.projects.freshness import record_of, save_record, stale
+from triangulate.projects.lenses import check_lenses
 from triangulate.projects.outcomes import Outcome, Progress
 from triangulate.projects.project import BLOCK, Project, Trial
 from triangulate.projects.reconstruction import reconstruct_trial
@@ -52,7 +54,9 @@ def calibrate_project(project: Project, *, force: bool = False, progress: Progre
     if plan.rig is not None:
         return _adopt_rig(project, force)
     outputs = (project.rig_file, project.rig_file.with_suffix(".html"), draws_file(project.rig_file))
-    options = {key: value for key, value in asdict(plan).items() if key not in ("recording", "rig")}
+    options = {
+        key: value for key, value in asdict(plan).items() if key not in ("recording", "rig", "lenses")
+    } | asdict(plan.lenses)
     record = record_of(_named("recording", plan.recording), {**options, **_seen_by(project)})
     reason = "asked to" if force else stale(outputs, record)
     if reason is None:
@@ -62,11 +66,20 @@ def calibrate_project(project: Project, *, force: bool = False, progress: Progre
     if plan.recording is None or not plan.boards:
         raise ProjectError(f"{project.file}: calibration: needs a recording and a board")
     recording = open_recording(project, plan.recording, "calibration")
-    found = find_boards(project, recording, plan.stride, progress)
+    check_lenses(plan.lenses, recording, f"{project.file}: calibration")
+    found = find_boards(project, recording, progress)
     observations = found[0]
     check_mirrored(project, observations)
-    rig, report = calibrate(found, lens=plan.lens, linked=plan.linked, thickness=plan.thickness)
-    rig = _placed(rig, observations, plan.floor_frame)
+    lenses = plan.lenses
+    rig, report = calibrate(
+        found,
+        linked=plan.linked,
+        thickness=plan.thickness,
+        lens=lenses.lens,
+        fixed=lenses.fixed,
+        shared=lenses.shared or (),
+    )
+    rig = _placed(rig, recording, observations, plan.floor_frame)
     save_draws(report.draw_rigs(DRAWS, placed=rig), outputs[2])
     report.write_html(outputs[1])
     rig.save(outputs[0])
@@ -114,18 +127,23 @@ def _keep(output: Path) -> None:
         output.replace(kept)
 
 
-def _placed(rig: Rig, observations: BoardObservations, floor_frame: int | None) -> Rig:
+def _placed(rig: Rig, recording: Recording, observations: BoardObservations, floor_frame: int | None) -> Rig:
     if floor_frame is None:
         return levelled(rig)
+    from calibration.corners.finding import find_corners
     from calibration.world.placement import placed_on_board
 
-    index = np.flatnonzero(observations.frame == floor_frame)
-    if not len(index):
-        raise CalibrationError(
-            f"floor_frame: no camera sees the board in frame {floor_frame}; choose a frame in which two "
-            "cameras see it lying on the floor"
-        )
-    return placed_on_board(rig, observations, int(index[0]))
+    if floor_frame not in observations.frame:
+        # A stride, or an early end of the search, may have left it out.
+        this = recording.select(np.flatnonzero(recording.instants == floor_frame))
+        try:
+            observations = find_corners(this, observations.board, doctor=False)
+        except CalibrationError as error:
+            raise CalibrationError(
+                f"floor_frame: no camera sees the board in frame {floor_frame}; choose a frame in which two "
+                "cameras see it lying on the floor"
+            ) from error
+    return placed_on_board(rig, observations, int(np.flatnonzero(observations.frame == floor_frame)[0]))
 
 
 def detect_trial(

@@ -10,6 +10,7 @@ from calibration.toml_files import read_toml
 from triangulate.errors import ProjectError
 from triangulate.export.formats import FORMATS
 from triangulate.projects.boards import read_boards
+from triangulate.projects.lenses import LensPlan, read_lenses
 from triangulate.projects.values import Section
 from triangulate.projects.views import View, read_views
 
@@ -17,7 +18,6 @@ Source = dict[str, Path] | Path
 """Files by the name of the camera, or a folder in which each camera has its own."""
 
 FILE = "project.toml"
-LENSES = ("auto", "pinhole4", "pinhole5", "pinhole8", "pinhole12", "fisheye")
 PRECISIONS = ("float32", "float16", "bfloat16")
 BLOCK = 8
 """Frames that `models2d.detect` takes together: each block starts with a look at the whole frame."""
@@ -42,10 +42,11 @@ class CalibrationPlan:
         A calibration made elsewhere, used instead of a recording.
     unit : str or None
         Length unit of that calibration, where its format does not say.
-    lens : str or dict of str to str
-        Lens model, for all cameras or by name; "auto" chooses by held-out error.
+    lenses : LensPlan
     stride : int
         Every so many frames of the recording are looked at.
+    enough : int or None
+        Stop looking when every camera has so many images of the board, well spread.
     floor_frame : int or None
         Frame of the recording in which the board lies on the floor: it sets the world.
     """
@@ -56,8 +57,9 @@ class CalibrationPlan:
     thickness: float | None = None
     rig: Path | None = None
     unit: str | None = None
-    lens: str | dict[str, str] = "auto"
+    lenses: LensPlan = field(default_factory=LensPlan)
     stride: int = 1
+    enough: int | None = None
     floor_frame: int | None = None
 
 
@@ -137,6 +139,11 @@ class Project:
     def folder(self) -> Path:
         """Where the project file lies; its paths are relative to it."""
         return self.file.parent
+
+    @property
+    def corners_folder(self) -> Path:
+        """Board corners that were found, kept for when only other options change."""
+        return self.folder / ".corners"
 
     @property
     def rig_file(self) -> Path:
@@ -264,8 +271,9 @@ def _calibration(section: Section, cameras: tuple[str, ...], *, one_file: bool) 
         thickness=filmed.thickness,
         rig=None if rig is None else section.file.parent / rig,
         unit=section.text("unit", among=("m", "cm", "mm")),
-        lens=_lens(section, cameras),
+        lenses=read_lenses(section, cameras),
         stride=int(section.number("stride", 1, least=1, whole=True) or 1),
+        enough=_index(section.number("enough", least=1, whole=True)),
         floor_frame=_index(section.number("floor_frame", least=0, whole=True)),
     )
     if plan.rig is None and plan.recording is None:
@@ -289,16 +297,6 @@ def _locate_every(section: Section) -> int:
 
 def _index(value: float | None) -> int | None:
     return None if value is None else int(value)
-
-
-def _lens(section: Section, cameras: tuple[str, ...]) -> str | dict[str, str]:
-    value = section.take("lens", "auto")
-    if isinstance(value, str):
-        return section.text("lens", "auto", LENSES) or "auto"
-    inner = section.section("lens")
-    lenses = {name: inner.text(name, "auto", LENSES) or "auto" for name in cameras}
-    inner.finish()
-    return lenses
 
 
 def _formats(section: Section) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def open_recording(project: Project, source: Source, what: str) -> Recording:
 
 
 def find_boards(
-    project: Project, recording: Recording, stride: int, progress: Progress | None
+    project: Project, recording: Recording, progress: Progress | None, *, stride: int | None = None
 ) -> list[BoardObservations]:
     """Find the corners of every board of a project's calibration.
 
@@ -71,8 +71,9 @@ def find_boards(
     ----------
     project : Project
     recording : Recording
-    stride : int
     progress : callable, optional
+    stride : int, optional
+        For a first look: every so many frames, in place of what the project says; nothing is kept then.
 
     Returns
     -------
@@ -84,10 +85,18 @@ def find_boards(
     CalibrationError
         If no camera sees one of the boards.
     """
-    boards = project.calibration.boards
+    plan = project.calibration
     return [
-        find_corners(recording, board, stride=stride, doctor=len(boards) == 1, progress=progress)
-        for board in boards
+        find_corners(
+            recording,
+            board,
+            stride=stride or plan.stride,
+            enough=None if stride else plan.enough,
+            doctor=len(plan.boards) == 1,
+            cache=None if stride else project.corners_folder,
+            progress=progress,
+        )
+        for board in plan.boards
     ]
 
 

@@ -295,7 +295,10 @@ cameras = [{names}]
 {source}
 {floor}                # frame in which the board lies on the floor: it sets origin and up
 # stride = 5                    # look at every 5th frame of a long recording
+# enough = 60                   # of a long one, stop when each camera has so many images of the board
 # lens = "auto"                 # pinhole4, pinhole5, pinhole8, pinhole12, fisheye; auto: by held-out error
+# fixed = {{ aspect = 1.0 }}      # what is known of all lenses, or {{ left = {{ cx = 639.5 }} }} of one
+# shared = [["left", "right"]]  # these have one lens; {{ focal = [["left", "right"]] }}: a part of it
 # A camera that is a part of a video, as a mirror in it is (several may name one video):
 # [views.NAME]
 # crop = [0, 0, 400, 300]       # px of the video: x, y, width, height
