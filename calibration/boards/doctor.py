@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -10,17 +11,11 @@ from numpy.typing import NDArray
 from calibration.boards.board import Board
 from calibration.boards.confusion import family
 from calibration.boards.layout import Layout, Sighting, layout_of
-from calibration.boards.pattern import dictionary_of
+from calibration.boards.markers_seen import best_sighting
 from calibration.corners.detectors import detect_corners, to_gray
 from calibration.corners.image_quality import blur_of, stretched
 
 Gray = NDArray[np.uint8]
-
-FAMILIES = (
-    *("4X4_1000", "5X5_1000", "6X6_1000", "7X7_1000", "ARUCO_ORIGINAL", "ARUCO_MIP_36h12"),
-    *("APRILTAG_36h11", "APRILTAG_36h10", "APRILTAG_25h9", "APRILTAG_16h5"),
-)
-"""One dictionary of each family: smaller ones of a family hold its first markers."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -57,7 +52,7 @@ class Diagnosis:
     safe: bool = False
 
 
-def diagnose(images: Sequence[NDArray[np.uint8]], board: Board) -> Diagnosis:
+def diagnose(images: Sequence[NDArray[np.uint8]], board: Board, *, beside: Sequence[Board] = ()) -> Diagnosis:
     """Find out why a board is not found in images that should show it.
 
     Parameters
@@ -66,6 +61,8 @@ def diagnose(images: Sequence[NDArray[np.uint8]], board: Board) -> Diagnosis:
         A handful, of one or more views.
     board : Board
         As configured.
+    beside : sequence of Board
+        Others that the images may show, too: their markers are not taken for those of this one.
 
     Returns
     -------
@@ -85,7 +82,8 @@ def diagnose(images: Sequence[NDArray[np.uint8]], board: Board) -> Diagnosis:
         return _fine(grays, board, before)
     # A blurred Charuco board looks like a chessboard.
     last = [_image_quality, _other_chessboard]
-    for attempt in (_variant, _other_markers, *(last[::-1] if board.kind == "chessboard" else last)):
+    markers = partial(_other_markers, beside=beside)
+    for attempt in (_variant, markers, *(last[::-1] if board.kind == "chessboard" else last)):
         found = attempt(grays, board, before)
         if found is not None:
             return found
@@ -179,9 +177,11 @@ def _variants(board: Board) -> Iterator[tuple[Board, bool, tuple[str, ...]]]:
         yield inverted, True, ("inverted print", "mirrored image")
 
 
-def _other_markers(grays: Sequence[Gray], board: Board, before: int) -> Diagnosis | None:
+def _other_markers(
+    grays: Sequence[Gray], board: Board, before: int, *, beside: Sequence[Board]
+) -> Diagnosis | None:
     """Markers of another dictionary, or of the configured one in another layout."""
-    seen = _best_sighting(grays)
+    seen = best_sighting(grays, beside)
     # Single chance hits are common with the small codes.
     if seen.markers < max(1, len(grays) // 2):
         return None
@@ -265,39 +265,6 @@ def _from_layout(  # noqa: PLR0917
         board=changed,
         mirrored=seen.mirrored,
     )
-
-
-def _best_sighting(grays: Sequence[Gray]) -> Sighting:
-    """Markers of the family, print and mirroring that gives most; the first plausible of these changes."""
-    best = _sighting(grays[:3], FAMILIES[0], False, False, count=40)
-    for inverted, mirrored in ((False, False), (True, False), (False, True), (True, True)):
-        # Forty markers of each family tell which it is; comparing with a thousand is slow.
-        for name in FAMILIES:
-            seen = _sighting(grays[:3], name, inverted, mirrored, count=_FEW.get(name, 40))
-            if seen.markers > best.markers:
-                best = seen
-        if best.markers >= 4 * len(grays[:3]):
-            break
-    most = 250 if best.dictionary.endswith("_1000") else None
-    return _sighting(grays, best.dictionary, best.inverted, best.mirrored, count=most)
-
-
-_FEW = {"APRILTAG_16h5": 30, "APRILTAG_25h9": 35}
-
-
-def _sighting(
-    grays: Sequence[Gray], dictionary: str, inverted: bool, mirrored: bool, *, count: int | None = None
-) -> Sighting:
-    detector = cv2.aruco.ArucoDetector(dictionary_of(dictionary, count))
-    views = []
-    for gray in grays:
-        picture = gray[:, ::-1] if mirrored else gray
-        picture = 255 - picture if inverted else picture
-        quads, ids, _ = detector.detectMarkers(np.ascontiguousarray(picture))
-        numbers = np.zeros(0, dtype=np.int64) if ids is None else np.asarray(ids, dtype=np.int64).ravel()
-        corners = np.array([np.asarray(quad).reshape(4, 2) for quad in quads], dtype=np.float64)
-        views.append((numbers, corners.reshape(-1, 4, 2)))
-    return Sighting(dictionary=dictionary, inverted=inverted, mirrored=mirrored, views=tuple(views))
 
 
 def _other_chessboard(grays: Sequence[Gray], board: Board, before: int) -> Diagnosis | None:

@@ -2,9 +2,10 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def find_corners(
     stride: int = 1,
     enough: int | None = None,
     doctor: bool = True,
+    beside: Sequence[Board] = (),
     cache: str | Path | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -53,6 +55,9 @@ def find_corners(
     doctor : bool
         Where a view hardly shows the board, find out why. A legacy layout, an inverted print and mirrored
         images are put right, which `notes` says; the rest is said only.
+    beside : sequence of Board
+        All boards that the recording shows, or the other ones. A view need not see each of several: the
+        doctor comes only where no view sees this one, and does not take the others for it.
     cache : path, optional
         Folder for results, used again while neither the files nor the options have changed.
     workers : int, optional
@@ -75,21 +80,25 @@ def find_corners(
     if stride < 1:
         raise ValueError(f"stride: expected 1 or more, got {stride}")
     chosen = recording.select(slice(None, None, stride))
+    beside = [other for other in beside if other is not board]
+    options: dict[str, Any] = {"enough": enough, "doctor": doctor}
+    options |= {"beside": [other.to_table() for other in beside]} if beside else {}
     if cache is not None:
-        known = load_corners(Path(cache), chosen, board, enough=enough, doctor=doctor)
+        known = load_corners(Path(cache), chosen, board, **options)
         if known is not None:
             return known
     workers = workers or cores()
-    found = _search(chosen, board, enough, workers, progress)
+    search = partial(_search, enough=enough, workers=workers, progress=progress)
+    found = search(chosen, board)
     if doctor:
-        found = _with_doctor(chosen, found, enough, workers, progress)
+        found = _with_doctor(chosen, found, beside, search)
     if not found.seen.any():
         raise CalibrationError(
             f"the board ({board}) is seen in none of {len(chosen)} frames of {', '.join(chosen.names)}. "
             + " ".join(found.notes)
         )
     if cache is not None:
-        save_corners(Path(cache), chosen, board, found, enough=enough, doctor=doctor)
+        save_corners(Path(cache), chosen, board, found, **options)
     return found
 
 
@@ -172,15 +181,16 @@ def _row(futures: list[Future[Float] | None], nothing: Float) -> Float:
 def _with_doctor(
     recording: Recording,
     found: BoardObservations,
-    enough: int | None,
-    workers: int,
-    progress: Progress | None,
+    beside: Sequence[Board],
+    search: Callable[[Recording, Board], BoardObservations],
 ) -> BoardObservations:
     """Diagnose views that hardly see the board, and look again where the remedy is safe."""
     weak = _weak_views(recording, found)
-    if not weak:
+    if not weak or (beside and len(weak) < len(recording.names)):
         return found
-    diagnoses = {name: diagnose(_sample(recording.views([name])), found.board) for name in weak}
+    diagnoses = {
+        name: diagnose(_sample(recording.views([name])), found.board, beside=beside) for name in weak
+    }
     notes = tuple(
         f"{name}: {diagnosis.message}" for name, diagnosis in diagnoses.items() if diagnosis.cause != "none"
     )
@@ -190,7 +200,7 @@ def _with_doctor(
     again = replace(
         recording, mirrored=tuple(set(recording.mirrored) ^ mirrored), notes=recording.notes + notes
     )
-    return _search(again, board, enough, workers, progress)
+    return search(again, board)
 
 
 def _weak_views(recording: Recording, found: BoardObservations) -> list[str]:

@@ -94,7 +94,8 @@ def _calibration(project: Project, progress: Progress | None) -> Iterator[Findin
         for note in dict.fromkeys(note for observations in found for note in observations.notes):
             if note not in recording.notes:
                 yield Finding(where=where, text=note)
-        check_mirrored(project, found[0])
+        for observations in found:
+            check_mirrored(project, observations)
         sightings = sightings_of(project, found)
     except (CalibrationError, ProjectError, ValueError) as error:
         yield Finding(where=where, text=str(error), bad=True)

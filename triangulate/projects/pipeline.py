@@ -69,7 +69,8 @@ def calibrate_project(project: Project, *, force: bool = False, progress: Progre
     check_lenses(plan.lenses, recording, f"{project.file}: calibration")
     found = find_boards(project, recording, progress)
     observations = found[0]
-    check_mirrored(project, observations)
+    for seen in found:
+        check_mirrored(project, seen)
     lenses = plan.lenses
     rig, report = calibrate(
         found,
@@ -94,7 +95,7 @@ def calibrate_project(project: Project, *, force: bool = False, progress: Progre
                 f"{report.median:.3f} px median reprojection",
                 f"{report.frames_used} of {report.frames_total} frames with the board",
                 *map(str, report.boards),
-                *observations.notes,
+                *dict.fromkeys(note for seen in found for note in seen.notes),
             )
         ),
     )

@@ -7,6 +7,7 @@ import numpy as np
 from calibration.corners.finding import find_corners
 from calibration.corners.observations import BoardObservations
 from calibration.corners.sightings import Sightings
+from calibration.errors import CalibrationError
 from calibration.recordings.crops import place_crops
 from calibration.recordings.recording import Recording
 from models2d.detections import Detections2D
@@ -78,26 +79,44 @@ def find_boards(
     Returns
     -------
     observations : list of BoardObservations
-        Of several boards a camera need not see each: the board doctor looks after a single one only.
+        Of several boards a camera need not see each: notes of the board doctor are on those that no camera
+        sees well, and say which board it is.
 
     Raises
     ------
     CalibrationError
-        If no camera sees one of the boards.
+        If no camera sees one of the boards: it is named.
     """
+    plan, found, lost = project.calibration, [], []
+    for number, board in enumerate(plan.boards):
+        try:
+            seen = find_corners(
+                recording,
+                board,
+                stride=stride or plan.stride,
+                enough=None if stride else plan.enough,
+                beside=plan.boards,
+                cache=None if stride else project.corners_folder,
+                progress=progress,
+            )
+        except CalibrationError as error:
+            lost.append(f"{_place(project, number)}{error}")
+            continue
+        notes = [note if note in recording.notes else _place(project, number) + note for note in seen.notes]
+        found.append(replace(seen, notes=tuple(notes)))
+    if lost:
+        raise CalibrationError("\n".join(lost))
+    return found
+
+
+def _place(project: Project, number: int) -> str:
+    """Say where in the project file one of several boards stands."""
     plan = project.calibration
-    return [
-        find_corners(
-            recording,
-            board,
-            stride=stride or plan.stride,
-            enough=None if stride else plan.enough,
-            doctor=len(plan.boards) == 1,
-            cache=None if stride else project.corners_folder,
-            progress=progress,
-        )
-        for board in plan.boards
-    ]
+    if len(plan.boards) < 2:
+        return ""
+    if plan.linked == "two-sided":
+        return ("[calibration.board]: ", "[calibration.board.back]: ")[number]
+    return f"[[calibration.board]], number {number + 1}: "
 
 
 def sightings_of(project: Project, observations: list[BoardObservations]) -> Sightings:
