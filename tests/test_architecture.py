@@ -76,7 +76,7 @@ def test_foreign_worlds_have_one_door(path):
     if name != "calibration/anipose.py":
         assert "aniposelib" not in imported_packages(path)
     if name not in {
-        f"calibration/{door}.py" for door in ("boards/pattern", "corners/detectors", "boards/doctor")
+        f"calibration/{door}.py" for door in ("boards/pattern", "corners/detectors", "boards/markers_seen")
     }:
         assert "aruco." not in path.read_text()
 

@@ -1,6 +1,6 @@
 """Why a board is not found: tries what people get wrong, and names the cause, the counts and the remedy."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -81,9 +81,10 @@ def diagnose(images: Sequence[NDArray[np.uint8]], board: Board, *, beside: Seque
     if before >= enough:
         return _fine(grays, board, before)
     # A blurred Charuco board looks like a chessboard.
-    last = [_image_quality, _other_chessboard]
-    markers = partial(_other_markers, beside=beside)
-    for attempt in (_variant, markers, *(last[::-1] if board.kind == "chessboard" else last)):
+    attempts: list[Attempt] = [_image_quality, _other_chessboard]
+    if board.kind == "chessboard":
+        attempts.reverse()
+    for attempt in (_variant, partial(_other_markers, beside=beside), *attempts):
         found = attempt(grays, board, before)
         if found is not None:
             return found
