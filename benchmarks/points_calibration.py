@@ -7,6 +7,7 @@ $POINTS_WITH_ANIPOSELIB set, aniposelib's bundle adjustment runs on the rough ri
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ from calibration import (
     refine_cameras,
 )
 from calibration.points.drift import pair_errors
+from calibration.points.moving_point import Motion
 from calibration.world.similarity import fit_similarity_robustly
-from models2d import read_detections
+from models2d import Skeleton, Tracks2D, read_detections
+from triangulate import Trajectories3D, on_common_clock, reconstruct, smooth
 
 FOLDER = Path(os.environ.get("TRIANGULATE_RECORDINGS", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -100,8 +103,8 @@ def aniposelib_row(rig: Rig, xy: Any) -> dict[str, Any]:
     }
 
 
-def drone() -> list[dict[str, Any]]:
-    """Four unsynchronised cameras follow a drone; offsets unknown; judged by RTK after a similarity."""
+def drone_tracks() -> dict[str, Track]:
+    """Read what four unsynchronised cameras of different frame rates saw of a drone."""
     folder = FOLDER / "drone_rtk"
     cameras = {
         "iphone6": "iphone6",
@@ -124,12 +127,18 @@ def drone() -> list[dict[str, Any]]:
             distortion=given["distCoeff"],
         )
         tracks[camera] = Track(intrinsics=lens, xy=xy, fps=given["fps"])
+    return tracks
+
+
+def drone() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Poses and clocks unknown; judged by RTK after a similarity. Then the path, with and without clocks."""
+    tracks = drone_tracks()
     start = time.perf_counter()
     rig, motion = calibrate_moving_point(tracks)
     seconds = time.perf_counter() - start
-    rtk = np.loadtxt(folder / "dataset1" / "trajectory" / "rtk.txt")
-    _, _, match = placed_on_track(rig, motion, np.arange(len(rtk)) / 5.0, rtk)
-    return [
+    rtk = np.loadtxt(FOLDER / "drone_rtk" / "dataset1" / "trajectory" / "rtk.txt")
+    rig, motion, match = placed_on_track(rig, motion, np.arange(len(rtk)) / 5.0, rtk)
+    calibrated = [
         {
             "cameras": len(rig),
             "seconds": seconds,
@@ -137,9 +146,67 @@ def drone() -> list[dict[str, Any]]:
             "rtk_positions": int(np.isfinite(match.error).sum()),
             "median_cm": 100 * float(np.nanmedian(match.error)),
             "p90_cm": 100 * float(np.nanpercentile(match.error, 90)),
-            "offsets_s": ", ".join(f"{offset:.3f}" for offset in motion.clocks.offset),
+            "offsets_s": ", ".join(
+                f"{offset - motion.clocks.offset[0]:.3f}" for offset in motion.clocks.offset
+            ),
         }
     ]
+    return calibrated, drone_path(tracks, rig, motion, rtk)
+
+
+def drone_path(tracks: dict[str, Track], rig: Rig, motion: Motion, rtk: Any) -> list[dict[str, Any]]:
+    """Reconstruct and smooth the path with the clocks as found, to the nearest frame, and with none.
+
+    Cameras of 50 Hz are looked at in every other frame, so that all are near the 30 Hz of the rows.
+    """
+    alone, blind = [], []
+    for view, (name, track) in enumerate(tracks.items()):
+        every = 2 if track.fps > 40 else 1
+        frames = np.arange(0, len(track.xy), every)
+        xy = track.xy[frames][:, None, None, None]
+        one = Tracks2D(
+            xy=xy,
+            confidence=np.ones(xy.shape[:-1]),
+            views=(name,),
+            skeleton=Skeleton(name="drone", keypoints=("drone",)),
+            subjects=("drone",),
+            fps=track.fps / every,
+            times=motion.clocks.times(view, frames, track.fps)[:, None],
+        )
+        alone.append(one)
+        blind.append(replace(one, times=motion.clocks.offset[0] + frames[:, None] / track.fps))
+    timed, start = on_common_clock(alone, fps=30.0)
+    nearest, (untimed, _) = replace(timed, times=None), on_common_clock(blind, fps=30.0)
+    rows = []
+    for method, seen in (
+        ("with offsets and rates", timed),
+        ("to the nearest frame", nearest),
+        ("without offsets", untimed),
+    ):
+        began = time.perf_counter()
+        raw = reconstruct(seen, rig)
+        smoothed, _ = smooth(seen, rig)
+        for name, found in (("reconstruct", raw), ("smooth", smoothed)):
+            rows.append({"method": f"{name} {method}", **path_error(found, start, rtk)})
+        rows[-1]["seconds"] = time.perf_counter() - began
+    return rows
+
+
+def path_error(found: Trajectories3D, start: float, rtk: Any) -> dict[str, Any]:
+    """Compare a path with the RTK positions after a similarity of its own."""
+    xyz, at = found.xyz[:, 0, 0], (np.arange(len(rtk)) / 5.0 - start) * found.fps
+    before = np.clip(np.floor(at).astype(int), 0, len(xyz) - 2)
+    share = (at - before)[:, None]
+    ours = (1 - share) * xyz[before] + share * xyz[before + 1]
+    known = np.isfinite(ours[:, 0]) & (share[:, 0] >= 0) & (share[:, 0] <= 1)
+    factor, moved = fit_similarity_robustly(ours[known], rtk[known])
+    error = 100 * np.linalg.norm(moved.apply(factor * ours[known]) - rtk[known], axis=1)
+    return {
+        "points": int(np.isfinite(xyz[:, 0]).sum()),
+        "rtk_positions": int(known.sum()),
+        "median_cm": float(np.median(error)),
+        "p90_cm": float(np.percentile(error, 90)),
+    }
 
 
 def human() -> list[dict[str, Any]]:
@@ -185,12 +252,16 @@ def main() -> None:
     for name, folder, table in (
         ("rough rig of twelve cameras", "rig_12cam_points", rough_rig),
         ("from nothing against from a rough rig", "rig_12cam_points", same_rig),
-        ("drone against RTK", "drone_rtk", drone),
         ("subject's keypoints", "human_4cam", human),
     ):
         if (FOLDER / folder).is_dir():
             tables[name] = table()
             show(name, tables[name])
+    if (FOLDER / "drone_rtk").is_dir():
+        names = ("drone against RTK", "the drone's path, by what is made of the cameras' clocks")
+        for name, rows in zip(names, drone(), strict=True):
+            tables[name] = rows
+            show(name, rows)
     print(save("points_calibration", tables))
 
 

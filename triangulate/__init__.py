@@ -19,6 +19,7 @@ _home = {
     "find_offsets": "time_offsets",
     "joint_angles": "kinematics",
     "kalman": "kalman",
+    "on_common_clock": "common_clock",
     "one_euro": "filters",
     "read": "export.formats",
     "reconstruct": "points.reconstruction",

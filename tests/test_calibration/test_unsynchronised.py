@@ -12,6 +12,8 @@ from calibration.points.time_offsets import pair_offset
 from calibration.points.track_alignment import placed_on_track
 from calibration.points.unsynchronised import calibrate_moving_point
 from calibration.world.similarity import fit_similarity
+from models2d import Skeleton, Tracks2D
+from triangulate import on_common_clock, reconstruct, smooth
 
 lens = Intrinsics.from_focal((1920, 1080), 1500.0, [-0.1, 0.05, 0, 0, 0])
 truth = {
@@ -145,10 +147,33 @@ def drone_tracks(folder):
 @pytest.mark.recordings
 def test_drone_against_its_rtk_track(recordings):
     folder = recordings("drone_rtk")
-    rig, motion = calibrate_moving_point(
-        drone_tracks(folder), offsets=[0.0, 0.52, 19.27, 2.72], knot_interval=0.4
-    )
+    tracks = drone_tracks(folder)
+    rig, motion = calibrate_moving_point(tracks, offsets=[0.0, 0.52, 19.27, 2.72], knot_interval=0.4)
     rtk = np.loadtxt(folder / "dataset1" / "trajectory" / "rtk.txt")
-    _, _, match = placed_on_track(rig, motion, np.arange(len(rtk)) / 5.0, rtk)
+    rig, motion, match = placed_on_track(rig, motion, np.arange(len(rtk)) / 5.0, rtk)
     assert np.isfinite(match.error).sum() > 500
     assert np.nanmedian(match.error) < 0.05
+    seen, start = on_common_clock([timed(tracks, name, motion) for name in tracks])
+    when = np.round((np.arange(len(rtk)) / 5.0 - start) * seen.fps).astype(int)
+    use = (when >= 0) & (when < len(seen.xy))
+    speed = np.linalg.norm(np.gradient(rtk, 0.2, axis=0), axis=1)
+    near = use & (speed < 0.5)  # a row is up to 17 ms from the RTK's instant
+    for found in (reconstruct(seen, rig), smooth(seen, rig)[0]):
+        away = np.linalg.norm(found.xyz[when[near], 0, 0] - rtk[near], axis=1)
+        assert np.isfinite(away).sum() > 100
+        assert np.nanmedian(away) < 0.06
+
+
+def timed(tracks, name, motion):
+    """What one camera saw, each frame at its time."""
+    track, view = tracks[name], motion.names.index(name)
+    xy = track.xy[:, None, None, None]
+    return Tracks2D(
+        xy=xy,
+        confidence=np.ones(xy.shape[:-1]),
+        views=(name,),
+        skeleton=Skeleton(name="drone", keypoints=("drone",)),
+        subjects=("drone",),
+        fps=track.fps,
+        times=motion.clocks.times(view, np.arange(len(xy)), track.fps)[:, None],
+    )

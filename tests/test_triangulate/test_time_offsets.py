@@ -7,7 +7,7 @@ import pytest
 
 from models2d import Skeleton, Tracks2D
 from tests.rigs import ring
-from triangulate import TriangulationError
+from triangulate import TriangulationError, on_common_clock, reconstruct
 from triangulate.smoothing.smoother import smooth
 from triangulate.time_offsets import find_offsets, retimed, synchronised
 
@@ -52,6 +52,64 @@ def test_known_times_are_used():
     together, _ = smooth(watched(np.zeros(4), rig), rig)
     assert np.nanmedian(miss(told)) < 1.6 * np.nanmedian(miss(together))
     assert np.nanmedian(miss(blind)) > 5 * np.nanmedian(miss(told))
+
+
+def test_single_frames_are_triangulated_at_common_times():
+    rig, offset = ring(4), np.array([0.0, 0.004, -0.006, 0.02])
+    tracks = watched(offset, rig)
+    blind, told = reconstruct(tracks, rig), reconstruct(retimed(tracks, offset), rig)
+    together = reconstruct(watched(np.zeros(4), rig), rig)
+    assert np.nanmedian(miss(told)) < 1.2 * np.nanmedian(miss(together))
+    assert np.nanmedian(miss(blind)) > 5 * np.nanmedian(miss(told))
+
+
+def watched_at(camera, times, fps):
+    xy = camera.project(place(times))[:, None, None]
+    return Tracks2D(
+        xy=xy + np.random.default_rng(len(times)).normal(0, 0.5, xy.shape),
+        confidence=np.ones(xy.shape[:-1]),
+        views=(camera.name,),
+        skeleton=Skeleton(name="three", keypoints=("a", "b", "c")),
+        subjects=("one",),
+        fps=fps,
+        times=times[:, None],
+    )
+
+
+def test_cameras_of_different_rates_share_a_clock():
+    rig, starts, rates = ring(4), (3.0, 3.013, 2.991, 3.2), (60.0, 30.0, 25.0, 59.94)
+    alone = [
+        watched_at(camera, start + np.arange(round(4 * fps)) / fps, fps)
+        for camera, start, fps in zip(rig.cameras, starts, rates, strict=True)
+    ]
+    tracks, start = on_common_clock(alone)
+    assert (tracks.views, tracks.fps, start) == (rig.names, 60.0, 2.991)
+    for view, one in enumerate(alone):  # nothing is lost, nothing is moved
+        there = np.isfinite(tracks.times[:, view])
+        assert np.allclose(tracks.times[there, view] + start, one.times[:, 0])
+        assert (tracks.xy[there, view] == one.xy[:, 0]).all()
+        assert np.abs(tracks.times[there, view] * 60 - np.flatnonzero(there)).max() <= 0.5
+    for found in (reconstruct(tracks, rig), smooth(tracks, rig)[0]):
+        away = np.linalg.norm(found.xyz[:, 0] - place(found.times + start), axis=-1)
+        assert np.isfinite(away).mean() > 0.9
+        assert np.nanmedian(away) < 0.002
+
+
+def test_a_row_takes_the_detection_nearest_to_its_time():
+    camera = ring(2).cameras[0]
+    quick = watched_at(camera, np.arange(10) / 120.0, 120.0)
+    tracks, _ = on_common_clock([quick], fps=40.0)
+    assert np.allclose(tracks.times[:, 0], np.arange(4) / 40.0)
+
+
+def test_recordings_that_do_not_fit_are_named():
+    one, other = (watched_at(camera, np.arange(3) / 30, 30.0) for camera in ring(2).cameras)
+    with pytest.raises(ValueError, match=r"tracks of cam1: expected the subjects of cam0, \('one',\), got"):
+        on_common_clock([one, replace(other, subjects=("two",))])
+    with pytest.raises(ValueError, match="expected at least one, and frames in each"):
+        on_common_clock([])
+    with pytest.raises(ValueError, match="names must differ"):
+        on_common_clock([one, one])
 
 
 def test_offsets_are_found_to_a_fraction_of_a_frame():

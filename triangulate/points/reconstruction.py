@@ -36,7 +36,8 @@ def reconstruct(
 
     A detection of confidence c has the standard deviation pixel_sigma / max(c, 0.1); where the tracks state a
     covariance, that is used instead. Pixels outside the part of the image on which a lens was fitted are
-    used, and their points flagged OUTSIDE.
+    used, and their points flagged OUTSIDE. Where the views' times differ, their detections are interpolated
+    at the common times n / fps first; `smooth` takes each at its own.
 
     Parameters
     ----------
@@ -70,6 +71,9 @@ def reconstruct(
     rig = matched(rig, tracks.views)
     if not 0 <= min_confidence <= 1:
         raise ValueError(f"min_confidence: expected a number between 0 and 1, got {min_confidence}")
+    from triangulate.time_offsets import synchronised  # built on this module
+
+    tracks = synchronised(tracks)
     scale = found_scale(tracks, rig, min_confidence) if pixel_sigma is None else 1.0
     frames, views, subjects, keypoints = tracks.shape
     shape = (frames, subjects, keypoints)
