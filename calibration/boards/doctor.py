@@ -52,6 +52,9 @@ class Diagnosis:
     safe: bool = False
 
 
+Attempt = Callable[[Sequence[Gray], Board, int], Diagnosis | None]
+
+
 def diagnose(images: Sequence[NDArray[np.uint8]], board: Board, *, beside: Sequence[Board] = ()) -> Diagnosis:
     """Find out why a board is not found in images that should show it.
 
@@ -81,10 +84,11 @@ def diagnose(images: Sequence[NDArray[np.uint8]], board: Board, *, beside: Seque
     if before >= enough:
         return _fine(grays, board, before)
     # A blurred Charuco board looks like a chessboard.
-    attempts: list[Attempt] = [_image_quality, _other_chessboard]
+    last: list[Attempt] = [_image_quality, _other_chessboard]
     if board.kind == "chessboard":
-        attempts.reverse()
-    for attempt in (_variant, partial(_other_markers, beside=beside), *attempts):
+        last.reverse()
+    attempts: list[Attempt] = [_variant, partial(_other_markers, beside=beside), *last]
+    for attempt in attempts:
         found = attempt(grays, board, before)
         if found is not None:
             return found
