@@ -175,18 +175,19 @@ def check(project: Folder) -> None:
     Counts frames, compares sizes and rates, looks for the board, reads the detections; once there are
     detections, says whether the calibration still fits them and which camera moved.
 
-    Exit code 1 if anything keeps a stage from running.
+    Exit code 1 if anything keeps a stage from running (lines with !); lines with ? are to be mended, too.
     """
     from triangulate.projects.checks import check_project
     from triangulate.projects.project import load_project
 
-    bad = 0
+    bad, weak = 0, []
     for finding in check_project(load_project(project), progress=bar):
         bad += finding.bad
-        say(f"{'!' if finding.bad else ' '} {finding.where}: {finding.text}")
+        weak += [finding.where] * (finding.weak and not finding.bad)
+        say(f"{'!' if finding.bad else '?' if finding.weak else ' '} {finding.where}: {finding.text}")
     if bad:
         raise ProjectError(f"{bad} of these keep a stage from running.")
-    say("nothing to mend")
+    say(f"every stage can run, but mend first: {'; '.join(weak)}" if weak else "nothing to mend")
 
 
 @app.command(epilog="Example: triangulate calibrate recordings/")

@@ -6,9 +6,10 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from typer.testing import CliRunner
 
 from calibration import Rig
-from models2d import Detections2D, Skeleton, write_detections
+from models2d import Detections2D, Skeleton, read_detections, write_detections
 from triangulate import ProjectError
 from triangulate.cli import app
+from triangulate.projects import checks
 from triangulate.projects.drift import drifts, refine_project
 from triangulate.projects.pipeline import calibrate_project
 from triangulate.projects.project import load_project
@@ -64,11 +65,28 @@ def test_a_rig_that_still_fits_is_said_to(tmp_path):
     assert str(report).startswith("all cameras agree")
 
 
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    """The files that the trial names are read as what was made of them."""
+    made = tmp_path / "results" / "walk" / "detections.parquet"
+    monkeypatch.setattr(checks, "read_files", lambda *_: read_detections(made))
+
+
+@pytest.mark.usefixtures("read")
 def test_check_names_the_camera_that_moved_and_what_to_do(tmp_path):
     project_with(tmp_path, knocked("south"))
     done = CliRunner().invoke(app, ["check", str(tmp_path)])
-    assert "trial walk, rig: south has moved by" in done.output
+    assert "? trial walk, rig: south has moved by" in done.output
     assert f"`triangulate refine {tmp_path} walk` writes a rig with that mended" in done.output
+    assert done.output.splitlines()[-1] == "every stage can run, but mend first: trial walk, rig"
+    assert done.exit_code == 0
+
+
+@pytest.mark.usefixtures("read")
+def test_check_of_a_rig_that_fits_has_nothing_to_mend(tmp_path):
+    project_with(tmp_path, now)
+    done = CliRunner().invoke(app, ["check", str(tmp_path)])
+    assert done.output.splitlines()[-1] == "nothing to mend"
 
 
 def test_refine_writes_a_new_file_and_moves_one_camera_only(tmp_path):

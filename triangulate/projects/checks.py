@@ -41,11 +41,14 @@ class Finding:
     text : str
     bad : bool
         Whether it keeps a stage from running.
+    weak : bool
+        Whether every stage runs, but its result is not to be relied on before this is mended.
     """
 
     where: str
     text: str
     bad: bool = False
+    weak: bool = False
 
 
 def check_project(project: Project, *, progress: Progress | None = None) -> Iterator[Finding]:
@@ -67,10 +70,10 @@ def check_project(project: Project, *, progress: Progress | None = None) -> Iter
     for trial in project.trials:
         yield from _trial(project, trial)
     for trial, found in drifts(project):
-        text = str(found)
-        if isinstance(found, DriftReport) and found.moved:
+        text, moved = str(found), isinstance(found, DriftReport) and bool(found.moved)
+        if moved:
             text += f"\n`triangulate refine {project.folder} {trial.name}` writes a rig with that mended"
-        yield Finding(where=f"trial {trial.name}, rig", text=text)
+        yield Finding(where=f"trial {trial.name}, rig", text=text, weak=moved)
 
 
 def _calibration(project: Project, progress: Progress | None) -> Iterator[Finding]:
@@ -106,9 +109,8 @@ def _calibration(project: Project, progress: Progress | None) -> Iterator[Findin
         seen = corners.any(axis=1).sum()
         finding = f"board seen in {seen} of {looked} frames looked at, {corners.sum()} corners"
         few = seen < min(FEW, looked)
-        yield Finding(
-            where=f"{where}, camera {name}", text=finding + ("; too few" if few else ""), bad=seen == 0
-        )
+        text = finding + ("; too few: record more" if few else "")
+        yield Finding(where=f"{where}, camera {name}", text=text, bad=seen == 0, weak=bool(few))
     try:
         graph = view_graph(sightings)
         yield Finding(where=where, text="frames in which two cameras see the board\n" + graph.table())
