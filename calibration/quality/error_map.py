@@ -22,12 +22,12 @@ INSIDE = (1.0, 99.0)
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class ErrorMap:
-    """Expected error of points on a grid whose z axis points up, as far as the cameras stand upright.
+    """Expected error of points on a grid whose z axis points up: by a floor, or as the cameras stand.
 
     Attributes
     ----------
     x, y, z : (nx,), (ny,), (nz,) float, m
-        Of the grid, in the levelled world of `calibration.levelled`.
+        Of the grid, in the levelled world of `calibration.levelled`, or that of the placed rig.
     views : (nx, ny, nz) int
         Cameras that see each point with the covered part of their image.
     calibration : (nx, ny, nz) float, m
@@ -70,7 +70,11 @@ class ErrorMap:
 
 
 def error_map(
-    rig: Rig, xyz: Float, point_error: Callable[[Float, NDArray[np.bool_]], PointError]
+    rig: Rig,
+    xyz: Float,
+    point_error: Callable[[Float, NDArray[np.bool_]], PointError],
+    *,
+    placed: Rig | None = None,
 ) -> ErrorMap:
     """Work out the expected error on a grid around points.
 
@@ -82,12 +86,15 @@ def error_map(
         Where the board was.
     point_error : callable
         From points, (n, 3) m, and which camera sees which, (n, views) bool, to their errors.
+    placed : Rig, optional
+        The same rig in the world whose axes the grid shall have; levelled unless given.
 
     Returns
     -------
     error_map : ErrorMap
     """
-    upright = levelled(rig).cameras[0].cam_from_world.inv() * rig.cameras[0].cam_from_world
+    there = levelled(rig) if placed is None else placed
+    upright = there.cameras[0].cam_from_world.inv() * rig.cameras[0].cam_from_world
     low, high = np.percentile(upright.apply(xyz), INSIDE, axis=0)
     step = max(float((high - low).max()) / (STEPS - 1), 1e-6)
     axes = [

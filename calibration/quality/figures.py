@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Float = NDArray[np.float64]
 
 MOST_ARROWS = 1500
+TITLE = 40
+"""Height of the title of an image, px."""
 INK = "#1f4e79"
 ACCENT = "#c8553d"
 
@@ -34,11 +36,14 @@ def pair_table(report: "CalibrationReport") -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=pairs, x=names, y=names, text=pairs, texttemplate="%{text}", colorscale="Blues", zmin=0,
-            hovertemplate="%{y} and %{x}: %{z} frames<extra></extra>", colorbar={"title": "frames"},
+            zmax=1.5 * max(int(pairs.max()), 1), showscale=False, xgap=2, ygap=2,
+            hovertemplate="%{y} and %{x}: %{z} frames<extra></extra>",
         )
     )  # fmt: skip
-    side = 180 + 46 * len(names)
-    figure.update_layout(width=max(side + 80, 420), height=max(side, 320), margin={"t": 20, "b": 20})
+    side = 46 * len(names)
+    figure.update_layout(
+        width=max(side + 180, 320), height=max(side + 80, 180), margin={"t": 10, "b": 40, "l": 90, "r": 10}
+    )
     figure.update_yaxes(autorange="reversed")
     return figure
 
@@ -55,10 +60,15 @@ def image_maps(report: "CalibrationReport") -> go.Figure:
     figure : plotly Figure
         Residuals are drawn enlarged; the factor is in the title of each image.
     """
-    columns = min(3, len(report.names))
+    columns = 2 if len(report.names) in (2, 4) else min(3, len(report.names))
     rows = -(-len(report.names) // columns)
+    shapes = [height / width for width, height in (camera.intrinsics.size for camera in report.rig.cameras)]
+    tall = min(1150 / columns * max(shapes), 480)  # px of the page, as high as the tallest image needs
     titles = [f"{name} (residuals x {_enlarged(report, view):.0f})" for view, name in enumerate(report.names)]
-    figure = make_subplots(rows=rows, cols=columns, subplot_titles=titles, horizontal_spacing=0.04)
+    figure = make_subplots(
+        rows=rows, cols=columns, subplot_titles=titles, horizontal_spacing=0.04,
+        vertical_spacing=TITLE / (rows * (tall + TITLE)),
+    )  # fmt: skip
     for view, camera in enumerate(report.rig.cameras):
         row, column = view // columns + 1, view % columns + 1
         for trace in _image_traces(report, view):
@@ -70,8 +80,8 @@ def image_maps(report: "CalibrationReport") -> go.Figure:
             range=[height, 0], showticklabels=False, row=row, col=column, scaleanchor=axis, constrain="domain"
         )
     figure.update_layout(
-        height=60 + 330 * rows, width=1150, showlegend=False, margin={"t": 40, "b": 10, "l": 10, "r": 10},
-        plot_bgcolor="#f5f5f2",
+        height=round(20 + rows * (tall + TITLE)), width=1150, showlegend=False,
+        margin={"t": 40, "b": 10, "l": 10, "r": 10}, plot_bgcolor="#f5f5f2",
     )  # fmt: skip
     return figure
 
@@ -110,12 +120,14 @@ def _image_traces(report: "CalibrationReport", view: int) -> list[go.Scattergl]:
     return traces
 
 
-def rig_in_space(report: "CalibrationReport") -> go.Figure:
+def rig_in_space(report: "CalibrationReport", placed: Rig) -> go.Figure:
     """Draw the cameras and the expected error where the board was.
 
     Parameters
     ----------
     report : CalibrationReport
+    placed : Rig
+        In the world to show.
 
     Returns
     -------
@@ -124,7 +136,9 @@ def rig_in_space(report: "CalibrationReport") -> go.Figure:
     figure = go.Figure()
     volume = report.volume
     known = np.isfinite(volume.calibration)
-    xyz = volume.xyz[known].round(4)
+    world_from_old = placed.cameras[0].cam_from_world.inv() * report.rig.cameras[0].cam_from_world
+    everywhere = np.asarray(world_from_old.apply(volume.xyz))
+    xyz = everywhere[known].round(4)
     total = 1e3 * np.hypot(volume.calibration, np.median(report.sigma) * volume.per_pixel)[known]
     hover = [
         f"expected error {t:.3f} mm<br>from the calibration {c:.3f} mm<br>per pixel of noise {p:.2f} mm"
@@ -140,10 +154,13 @@ def rig_in_space(report: "CalibrationReport") -> go.Figure:
             },
         )
     )  # fmt: skip
-    for trace in _frusta(report.rig, volume.xyz):
+    for trace in _frusta(placed, everywhere):
         figure.add_trace(trace)
     figure.update_layout(
-        scene={"aspectmode": "data", "xaxis_title": "x, m", "yaxis_title": "y, m", "zaxis_title": "z, m"},
+        scene={
+            "aspectmode": "data", "xaxis_title": "x, m", "yaxis_title": "y, m", "zaxis_title": "z, m",
+            "camera": {"eye": {"x": 1.5, "y": 1.5, "z": 1.1}},
+        },
         height=650, width=1000, showlegend=False, margin={"t": 10, "b": 10, "l": 10, "r": 10},
     )  # fmt: skip
     return figure
@@ -168,7 +185,13 @@ def _frusta(rig: Rig, volume: Float) -> list[go.Scatter3d]:
         x, y, z = camera.center.round(4)
         traces.append(
             go.Scatter3d(
-                x=[x], y=[y], z=[z], mode="markers+text", text=[camera.name], marker={"size": 3, "color": INK}
+                x=[x],
+                y=[y],
+                z=[z],
+                mode="markers+text",
+                text=[camera.name],
+                textposition="top center",
+                marker={"size": 3, "color": INK},
             )
         )
     return traces

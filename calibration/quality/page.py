@@ -10,6 +10,8 @@ from plotly.offline import get_plotlyjs
 
 from calibration.quality.error_figure import error_slices
 from calibration.quality.figures import board_map, image_maps, pair_table, rig_in_space
+from calibration.rig import Rig
+from calibration.world.levelling import levelled
 
 if TYPE_CHECKING:
     from calibration.quality.report import CalibrationReport
@@ -17,24 +19,36 @@ if TYPE_CHECKING:
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2rem auto; max-width: 1180px }
 h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
-table { border-collapse: collapse } td, th { padding: .25rem .8rem; text-align: right }
+table { border-collapse: collapse } td, th { padding: .25rem .6rem; text-align: right; white-space: nowrap }
 td, th { border-bottom: 1px solid #ddd }
 td:first-child, th:first-child { text-align: left } th { font-weight: 600 }
+table.wide { font-size: .85rem }
 ul.verdicts li { margin: .3rem 0 } .big { font-size: 1.05rem } p.note { color: #666 }
 """
 
 
-def page(report: "CalibrationReport") -> str:
+SHAPES = {
+    "rigid": "as ordered: the corners show no more",
+    "warp": "bent, by two numbers",
+    "free": "with an offset of each corner",
+}
+
+
+def page(report: "CalibrationReport", placed: Rig | None = None) -> str:
     """Return the page.
 
     Parameters
     ----------
     report : CalibrationReport
+    placed : Rig, optional
+        The rig in the world that figures show; levelled unless given.
 
     Returns
     -------
     html : str
     """
+    world = levelled(report.rig) if placed is None else placed
+    axes = "levelled by the cameras' own upright" if placed is None else "those of the saved calibration"
     sections = [
         ("What to know", _verdicts(report)),
         ("Cameras", _camera_table(report)),
@@ -54,23 +68,25 @@ def page(report: "CalibrationReport") -> str:
         (
             "The rig and the expected error",
             _drawn(
-                rig_in_space(report),
+                rig_in_space(report, world),
                 "Points where the board was, coloured by the expected error of a point seen with this rig's "
-                "corner noise; hover for the part that the calibration itself contributes.",
+                "corner noise; hover for the part that the calibration itself contributes. The axes are "
+                f"{axes}; z is up.",
             ),
         ),
         (
             "Expected error in the working volume",
             _drawn(
-                error_slices(report.error_map),
+                error_slices(report.error_map if placed is None else report.mapped(placed)),
                 "RMS error of a point for one pixel of noise in every view, the calibration's own error "
                 "included, on a regular grid seen from above; the slider moves through the heights. Empty: "
-                "fewer than two cameras see the point with the part of their image that the fit covered.",
+                "fewer than two cameras see the point with the part of their image that the fit covered. "
+                "Colours end at the 95th percentile.",
             ),
         ),
         (
             "The board as printed",
-            _drawn(board_map(report, report.nominal), f"Estimated as: {report.board_shape}."),
+            _drawn(board_map(report, report.nominal), f"Estimated {SHAPES[report.board_shape]}."),
         ),
     ]
     body = "".join(f"<h2>{escape(title)}</h2>{content}" for title, content in sections if content)
@@ -127,7 +143,7 @@ def _camera_table(report: "CalibrationReport") -> str:
                 f"{report.rms_per_view[view]:.3f}", f"{report.sigma[view]:.3f}", *values,
             ]
         )  # fmt: skip
-    return _table(head, rows)
+    return _table(head, rows, "wide")
 
 
 def _held_out_table(report: "CalibrationReport") -> str:
@@ -154,10 +170,10 @@ def _held_out_table(report: "CalibrationReport") -> str:
     return _table(head, rows) + f"<p class='note'>{note}.</p>"
 
 
-def _table(head: tuple[str, ...], rows: Sequence[Sequence[object]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[Sequence[object]], style: str = "") -> str:
     top = "".join(f"<th>{title}</th>" for title in head)
     body = "".join("<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{top}</tr>{body}</table>"
+    return f"<table class='{style}'><tr>{top}</tr>{body}</table>"
 
 
 def _cell(value: object) -> object:

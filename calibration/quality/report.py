@@ -257,16 +257,39 @@ class CalibrationReport:
             )
         return "\n".join([*lines, *map(str, self.boards), *self.verdicts])
 
-    def write_html(self, path: str | Path) -> None:
+    def mapped(self, placed: Rig) -> ErrorMap:
+        """Return the expected error on a grid along the axes of the world that is used.
+
+        Parameters
+        ----------
+        placed : Rig
+            The rig in that world, moved after the calibration.
+
+        Returns
+        -------
+        error_map : ErrorMap
+        """
+        own = self.distribution
+        return error_map(
+            own.rig,
+            self.volume.xyz,
+            lambda points, seen: point_error(points, seen, own.unknowns, own.free, own.covariance),
+            placed=placed,
+        )
+
+    def write_html(self, path: str | Path, *, placed: Rig | None = None) -> None:
         """Write the report as one self-contained page.
 
         Parameters
         ----------
         path : path
+        placed : Rig, optional
+            The rig in the world that is used, where it was moved after the calibration: figures show that
+            world, otherwise one levelled by the cameras' own upright.
         """
         from calibration.quality.page import page  # plotly is loaded when a page is asked for
 
         path = Path(path)
         part = path.with_name(path.name + ".part")
-        part.write_text(page(self), encoding="utf-8")
+        part.write_text(page(self, placed), encoding="utf-8")
         part.replace(path)

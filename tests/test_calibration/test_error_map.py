@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import RigidTransform
 
 from calibration import calibrate, levelled
 from calibration.bundle.held_out import triangulated
 from calibration.quality.error_figure import error_slices
+from calibration.quality.figures import rig_in_space
 from tests.test_calibration.board_scene import observe, true_rig
 
 
@@ -17,11 +19,11 @@ def calibrated():
         board_shape="rigid",
         validate=False,
     )
-    return rig, report.error_map
+    return rig, report.error_map, report
 
 
 def test_the_grid_is_regular_and_holds_where_the_board_was(calibrated):
-    _, found = calibrated
+    _, found, _ = calibrated
     step = found.x[1] - found.x[0]
     for axis in (found.x, found.y, found.z):
         np.testing.assert_allclose(np.diff(axis), step, rtol=1e-9)
@@ -33,7 +35,7 @@ def test_the_grid_is_regular_and_holds_where_the_board_was(calibrated):
 
 
 def test_a_pixel_of_noise_does_what_the_map_says(calibrated):
-    rig, found = calibrated
+    rig, found, _ = calibrated
     upright = levelled(rig)
     rng = np.random.default_rng(0)
     everywhere = np.argwhere(found.views == 4)
@@ -48,7 +50,7 @@ def test_a_pixel_of_noise_does_what_the_map_says(calibrated):
 
 
 def test_the_calibrations_own_error_is_included(calibrated):
-    _, found = calibrated
+    _, found, _ = calibrated
     known = found.views >= 2
     assert np.isnan(found.calibration[~known]).all()
     np.testing.assert_array_equal(found.expected(0.0)[known], found.calibration[known])
@@ -58,11 +60,29 @@ def test_the_calibrations_own_error_is_included(calibrated):
 
 
 def test_the_figure_has_a_slice_per_height(calibrated):
-    _, found = calibrated
+    _, found, _ = calibrated
     figure = error_slices(found)
-    assert [trace.visible for trace in figure.data].count(True) == 1
     assert len(figure.data) == len(figure.layout.sliders[0].steps) == len(found.z)
-    middle = len(found.z) // 2
+    (shown,) = [k for k, trace in enumerate(figure.data) if trace.visible]
+    assert figure.layout.sliders[0].active == shown
+    assert found.views[:, :, shown].mean() == found.views.mean(axis=(0, 1)).max()
     np.testing.assert_allclose(
-        np.array(figure.data[middle].z, dtype=float), 1e3 * found.expected()[:, :, middle].T, atol=1e-4
+        np.array(figure.data[shown].z, dtype=float), 1e3 * found.expected()[:, :, shown].T, atol=1e-4
     )
+
+
+def test_figures_show_the_world_that_is_used(calibrated):
+    rig, found, report = calibrated
+    shift = np.array([1.0, -2.0, 0.5])
+    there = levelled(rig).moved(RigidTransform.from_translation(shift))
+    moved = report.mapped(there)
+    for axis, before, by in zip((moved.x, moved.y, moved.z), (found.x, found.y, found.z), shift, strict=True):
+        np.testing.assert_allclose(axis, before + by, atol=1e-9)
+    np.testing.assert_allclose(moved.per_pixel, found.per_pixel, rtol=1e-6)
+    figure = rig_in_space(report, there)
+    named = {trace.text[0]: trace for trace in figure.data if trace.mode == "markers+text"}
+    for name, center in zip(there.names, there.centers, strict=True):
+        np.testing.assert_allclose([named[name].x[0], named[name].y[0], named[name].z[0]], center, atol=1e-4)
+    points = np.stack([figure.data[0].x, figure.data[0].y, figure.data[0].z], axis=1)
+    # The board was waved where the cameras look: there is the levelled world's origin.
+    assert np.linalg.norm(np.median(points, axis=0) - shift) < 0.3

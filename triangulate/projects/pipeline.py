@@ -82,7 +82,7 @@ def calibrate_project(project: Project, *, force: bool = False, progress: Progre
     )
     rig = _placed(rig, recording, observations, plan.floor_frame)
     save_draws(report.draw_rigs(DRAWS, placed=rig), outputs[2])
-    report.write_html(outputs[1])
+    report.write_html(outputs[1], placed=rig)
     rig.save(outputs[0])
     save_record(outputs[0], record)
     return Outcome(
