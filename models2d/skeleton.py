@@ -116,7 +116,7 @@ class Skeleton:
         ----------
         path : path or str
             A file with `name`, `keypoints`, `bones` and optionally `mirror` (pairs of names), or a name such
-            as "coco17".
+            as "coco17". Limits of its joints, `[[joints]]`, are read by `triangulate.read_joint_limits`.
 
         Returns
         -------

@@ -5,7 +5,7 @@ from typing import Any
 
 _home = {
     "CameraPriors": "smoothing.camera_priors",
-    "JointLimit": "smoothing.joint_limits",
+    "JointLimit": "smoothing.stated_limits",
     "ProjectError": "errors",
     "SolveReport": "smoothing.solve_report",
     "SolvedPoints": "points.solving",
@@ -22,6 +22,7 @@ _home = {
     "on_common_clock": "common_clock",
     "one_euro": "filters",
     "read": "export.formats",
+    "read_joint_limits": "smoothing.stated_limits",
     "reconstruct": "points.reconstruction",
     "savitzky_golay": "filters",
     "smooth": "smoothing.smoother",

@@ -6,7 +6,7 @@ import pytest
 from calibration import Rig
 from models2d import Skeleton, Tracks2D
 from tests.rigs import looking_at
-from triangulate import JointLimit, smooth
+from triangulate import JointLimit, read_joint_limits, smooth
 from triangulate.smoothing.joint_limits import Hinges, add_limits, hinge
 
 arm = Skeleton.from_names("arm", ["shoulder", "elbow", "wrist"], [("shoulder", "elbow"), ("elbow", "wrist")])
@@ -122,3 +122,67 @@ def test_limits_out_of_range(wrong, message):
 def test_a_limit_at_a_joint_that_is_not_there():
     with pytest.raises(ValueError, match="no keypoint called 'knee'"):
         Hinges.of([JointLimit(joint="knee", ends=("shoulder", "wrist"))], arm)
+
+
+SKELETON = """\
+name = "arm"
+keypoints = ["shoulder", "elbow", "wrist"]
+bones = [["shoulder", "elbow"], ["elbow", "wrist"]]
+"""
+
+
+def skeleton_file(folder, *lines):
+    file = folder / "arm.toml"
+    file.write_text(SKELETON + "\n".join(lines) + "\n")
+    return file
+
+
+def test_limits_are_read_from_the_skeletons_file(tmp_path):
+    file = skeleton_file(
+        tmp_path,
+        "[[joints]]",
+        'joint = "elbow"',
+        'ends = ["shoulder", "wrist"]',
+        "low_deg = 30",
+        "[[joints]]",
+        'joint = "shoulder"',
+        'ends = ["elbow", "wrist"]',
+        "high_deg = 90.5",
+        "sigma_deg = 1",
+    )
+    assert read_joint_limits(file) == (
+        JointLimit(joint="elbow", ends=("shoulder", "wrist"), low_deg=30),
+        JointLimit(joint="shoulder", ends=("elbow", "wrist"), high_deg=90.5, sigma_deg=1),
+    )
+    assert Skeleton.load(file).keypoints == ("shoulder", "elbow", "wrist")
+    assert read_joint_limits("coco17") == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (['joint = "elbo"', 'ends = ["shoulder", "wrist"]'], "no keypoint called 'elbo'"),
+        (['joint = "elbow"', 'ends = ["shoulder", "hand"]'], "no keypoint called 'hand'"),
+        (['joint = "elbow"', 'ends = "wrist"'], "elbow: ends: expected two keypoints .* got 'wrist'"),
+        (['joint = "elbow"'], "elbow: ends: expected two keypoints .* got None"),
+        (['joint = "elbow"', 'ends = ["elbow", "wrist"]'], "elbow: expected three different keypoints"),
+        (
+            ['joint = "elbow"', 'ends = ["shoulder", "wrist"]', "low_deg = 200"],
+            "limits of elbow: expected 0 <= low < high <= 180 degrees, got 200 and 180",
+        ),
+        (
+            ['joint = "elbow"', 'ends = ["shoulder", "wrist"]', 'low_deg = "30"'],
+            "elbow: low_deg: expected a number of degrees, got '30'",
+        ),
+        (['joint = "elbow"', 'ends = ["shoulder", "wrist"]', "low = 3"], "elbow: no key called 'low'"),
+        (['ends = ["shoulder", "wrist"]'], 'expected joint = "NAME" in every table'),
+    ],
+)
+def test_a_wrong_limit_is_named_with_its_joint_and_value(tmp_path, lines, message):
+    with pytest.raises(ValueError, match=f"arm.toml: joints: .*{message}"):
+        read_joint_limits(skeleton_file(tmp_path, "[[joints]]", *lines))
+
+
+def test_joints_that_are_no_tables(tmp_path):
+    with pytest.raises(ValueError, match=r"joints: expected tables \[\[joints\]\], got \['elbow'\]"):
+        read_joint_limits(skeleton_file(tmp_path, 'joints = ["elbow"]'))

@@ -2,7 +2,6 @@
 """How far joints bend: limits of the angle at a keypoint between two bones, as soft one-sided residuals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -10,46 +9,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from models2d.skeleton import Skeleton
+from triangulate.smoothing.stated_limits import JointLimit
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JointLimit:
-    """The angle at a joint, 180 degrees where it is stretched out, lies between two others.
-
-    Attributes
-    ----------
-    joint : str
-        Keypoint at which the angle is.
-    ends : (str, str)
-        Keypoints at the other ends of its two bones.
-    low_deg, high_deg : float, deg
-    sigma_deg : float, deg
-        Standard deviation by which the angle may lie beyond.
-
-    Raises
-    ------
-    ValueError
-        If the angles are not 0 <= low < high <= 180, or the deviation is not positive.
-    """
-
-    joint: str
-    ends: tuple[str, str]
-    low_deg: float = 0.0
-    high_deg: float = 180.0
-    sigma_deg: float = 3.0
-
-    def __post_init__(self) -> None:
-        """Check."""
-        if not 0 <= self.low_deg < self.high_deg <= 180:
-            raise ValueError(
-                f"limits of {self.joint}: expected 0 <= low < high <= 180 degrees, got {self.low_deg:g} and "
-                f"{self.high_deg:g}"
-            )
-        if not (np.isfinite(self.sigma_deg) and self.sigma_deg > 0):
-            raise ValueError(f"sigma_deg of {self.joint}: expected a positive number, got {self.sigma_deg:g}")
 
 
 class Hinges(NamedTuple):

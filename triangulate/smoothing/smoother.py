@@ -17,7 +17,7 @@ from triangulate.points.reconstruction import matched
 from triangulate.smoothing.bone_lengths import components
 from triangulate.smoothing.camera_priors import CameraPriors
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
-from triangulate.smoothing.joint_limits import Hinges, JointLimit
+from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.kernels import Observed, Priors, Views
 from triangulate.smoothing.motion_strength import centred
 from triangulate.smoothing.offsets import REACH, lasting_offsets
@@ -26,6 +26,7 @@ from triangulate.smoothing.solution import Solution
 from triangulate.smoothing.solve_report import SolveReport
 from triangulate.smoothing.solver import Solved, posterior, solve
 from triangulate.smoothing.splines import basis, control_points, penalty
+from triangulate.smoothing.stated_limits import JointLimit
 from triangulate.smoothing.strength import Options, Strength, choose_strength
 from triangulate.smoothing.view_terms import examine
 from triangulate.smoothing.windows import Window, windows

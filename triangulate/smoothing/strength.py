@@ -13,10 +13,10 @@ from triangulate.points.noise_level import noise_scale
 from triangulate.smoothing.bone_lengths import RIGID, measure_bones, mirrored_mean, rigid_candidates
 from triangulate.smoothing.detection_noise import TAILS, Noise, find_noise
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, raw_points, turned
-from triangulate.smoothing.joint_limits import JointLimit
 from triangulate.smoothing.kernels import Views
 from triangulate.smoothing.motion_strength import choose_roughness, smooth_coordinates
 from triangulate.smoothing.offsets import lasting_offsets
+from triangulate.smoothing.stated_limits import JointLimit
 
 Float = NDArray[np.float64]
 
