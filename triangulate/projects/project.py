@@ -11,6 +11,7 @@ from triangulate.errors import ProjectError
 from triangulate.export.formats import FORMATS
 from triangulate.projects.boards import read_boards
 from triangulate.projects.lenses import LensPlan, read_lenses
+from triangulate.projects.smoothing import read_smoothing
 from triangulate.projects.values import Section
 from triangulate.projects.views import View, read_views
 
@@ -21,8 +22,6 @@ FILE = "project.toml"
 PRECISIONS = ("float32", "float16", "bfloat16")
 BLOCK = 8
 """Frames that `models2d.detect` takes together: each block starts with a look at the whole frame."""
-
-SMOOTHING = ("pixel_sigma", "jerk_sigma", "acceleration_sigma", "bone_sigma", "max_gap")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -110,7 +109,7 @@ class Project:
     calibration_uncertainty : bool
         Whether covariances of points include the calibration's own.
     smooth : bool
-    smoothing : dict of str to float
+    smoothing : dict of str to object
         Options of `smooth` that are not left to the data.
     formats : tuple of str
         What is exported beside the Parquet; keys of `FORMATS`.
@@ -149,6 +148,19 @@ class Project:
     def rig_file(self) -> Path:
         """The calibration that later stages read."""
         return self.folder / "calibration.toml"
+
+    def refined_rig_file(self, trial: str) -> Path:
+        """Return the file for the rig that smoothing a trial refines.
+
+        Parameters
+        ----------
+        trial : str
+
+        Returns
+        -------
+        file : path
+        """
+        return self.folder / f"calibration-refined-{trial}.toml"
 
     def beside(self, name: str) -> str | Path:
         """Take a name with a suffix as a path beside the project file, others as the name of what is shipped.
@@ -237,7 +249,8 @@ def load_project(path: str | Path) -> Project:
     plan = _calibration(top.section("calibration"), cameras, one_file=bool(views))
     detections = top.section("detections")
     reconstruct = top.section("reconstruct")
-    smoothing = {key: reconstruct.number(key, least=0.0) for key in SMOOTHING}
+    smooth = reconstruct.switch("smooth", True)
+    uncertain = reconstruct.switch("calibration_uncertainty", False)
     project = Project(
         file=file,
         cameras=cameras,
@@ -251,9 +264,9 @@ def load_project(path: str | Path) -> Project:
         locate_every=_locate_every(detections),
         precision=detections.text("precision", among=PRECISIONS),
         unswap=reconstruct.switch("unswap", True),
-        calibration_uncertainty=reconstruct.switch("calibration_uncertainty", False),
-        smooth=reconstruct.switch("smooth", True),
-        smoothing={key: value for key, value in smoothing.items() if value is not None},
+        calibration_uncertainty=uncertain,
+        smooth=smooth,
+        smoothing=read_smoothing(reconstruct, smooth=smooth, calibration_uncertainty=uncertain),
         formats=_formats(top.section("export")),
         trials=_trials(top.section("trials"), cameras, one_file=bool(views)),
     )

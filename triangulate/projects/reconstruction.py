@@ -1,5 +1,7 @@
 """The stage that goes from detections to trajectories: left and right put right, triangulated, smoothed."""
 
+from dataclasses import asdict
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -13,6 +15,8 @@ from triangulate.points.image_bounds import inside_images
 from triangulate.projects.freshness import record_of, save_record, stale
 from triangulate.projects.outcomes import Outcome, Progress
 from triangulate.projects.project import Project, Trial
+from triangulate.smoothing.solve_report import SolveReport
+from triangulate.smoothing.stated_limits import JointLimit, read_joint_limits
 
 
 def reconstruct_trial(
@@ -42,14 +46,21 @@ def reconstruct_trial(
         if not path.exists():
             raise ProjectError(f"{path} is not there yet; run `triangulate {stage}` first")
     exports = [folder / f"trajectories{FORMATS[name][0]}" for name in project.formats]
-    outputs = (folder / "trajectories.parquet", folder / "raw.parquet", folder / "report.html", *exports)
+    outputs = [folder / "trajectories.parquet", folder / "raw.parquet", folder / "report.html", *exports]
+    priors = project.smoothing.get("refine_cameras")
+    if priors is not None:
+        outputs.append(_new_rig_file(project, trial))
     options = {
         "subjects": project.subjects,
         "min_confidence": project.min_confidence,
         "unswap": project.unswap,
         "smooth": project.smooth,
         **project.smoothing,
+        **({} if priors is None else {"refine_cameras": asdict(priors)}),
     }
+    limits = _joint_limits(project)
+    if limits:
+        options["joint_limits"] = [asdict(limit) for limit in limits]
     inputs = {"calibration": rig_file, "detections": detections}
     if project.calibration_uncertainty:
         options["calibration_uncertainty"] = True
@@ -57,7 +68,7 @@ def reconstruct_trial(
     record = record_of(inputs, options)
     reason = "asked to" if force else stale(outputs, record)
     if reason is None:
-        return Outcome(stage="reconstruct", trial=trial.name, outputs=outputs)
+        return Outcome(stage="reconstruct", trial=trial.name, outputs=tuple(outputs))
     from models2d.readers.joining import read_detections
     from triangulate.points.reconstruction import reconstruct
     from triangulate.reporting.report import write_report
@@ -75,7 +86,12 @@ def reconstruct_trial(
     if project.smooth:
         from triangulate.smoothing.smoother import smooth
 
-        final, report = smooth(tracks, rig, raw, rigs=rigs, progress=progress, **project.smoothing)
+        final, report = smooth(
+            tracks, rig, raw, rigs=rigs, joint_limits=limits, progress=progress, **project.smoothing
+        )
+    if report is not None and report.cameras is not None:
+        rig = report.cameras.rig
+        rig.save(outputs[-1])
     write(kept, outputs[1])
     for path in exports:
         write(final, path)
@@ -85,7 +101,7 @@ def reconstruct_trial(
     return Outcome(
         stage="reconstruct",
         trial=trial.name,
-        outputs=outputs,
+        outputs=tuple(outputs),
         seconds=perf_counter() - began,
         reason=reason,
         summary=f"{100 * np.isfinite(final.xyz[..., 0]).mean():.0f}% of points, "
@@ -93,8 +109,41 @@ def reconstruct_trial(
         + "".join(f"; left and right exchanged in {count} frames of {view}" for view, count in swaps.items())
         + "".join(
             f"; {count} detections outside the image of {view} left out" for view, count in dropped.items()
-        ),
+        )
+        + _moved(report, outputs[-1].name),
     )
+
+
+def _new_rig_file(project: Project, trial: Trial) -> Path:
+    """Return where the refined rig goes, which is not where the project takes its own from."""
+    file = project.refined_rig_file(trial.name)
+    if project.calibration.rig is not None and project.calibration.rig.resolve() == file.resolve():
+        raise ProjectError(
+            f"{project.file}: reconstruct.refine_cameras: would write over {file.name}, which is the rig in "
+            "use; leave refine_cameras out, or rename the rig"
+        )
+    return file
+
+
+def _moved(report: SolveReport | None, file: str) -> str:
+    """Say in a clause which camera was moved the farthest, where they were refined."""
+    if report is None or report.cameras is None:
+        return ""
+    cameras = report.cameras
+    most = int(np.argmax(cameras.moved))
+    return (
+        f"; cameras refined by up to {1e3 * cameras.moved[most]:.1f} mm ({cameras.rig.names[most]}): {file}"
+    )
+
+
+def _joint_limits(project: Project) -> tuple[JointLimit, ...]:
+    """Return those of the skeleton that the project names."""
+    if project.skeleton is None or not project.smooth:
+        return ()
+    try:
+        return read_joint_limits(project.beside(project.skeleton))
+    except (FileNotFoundError, ValueError) as error:
+        raise ProjectError(f"{project.file}: detections.skeleton: {error}") from error
 
 
 def _draws(project: Project) -> tuple[Rig, ...]:

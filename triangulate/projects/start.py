@@ -314,7 +314,7 @@ cameras = [{names}]
 [detections]
 {network}              # a shipped network, or the path of your own; or give files below
 # subjects = 1                  # at most so many in view
-# skeleton = "coco17"           # a shipped skeleton, or the path of your own; where files lack one
+# skeleton = "coco17"           # a shipped one, or a path; where files lack one, or it has [[joints]]
 # fps = 60.0                    # where no file says
 # min_confidence = 0.0          # detections below are not used
 # locate_every = 8              # look at the whole frame in every 8th only, and follow between: twice as fast
@@ -329,6 +329,8 @@ smooth = true
 # acceleration_sigma = 20.0     # m/s2, of a keypoint
 # bone_sigma = 0.002            # m, of a bone's length
 # max_gap = 0.25                # s, the longest gap that is bridged
+# refine_cameras = true         # as well, into calibration-refined-TRIAL.toml; or how far they may be off:
+# refine_cameras = {{ rotation_sigma = 0.01, position_sigma = 0.01, offset_sigma = 0.0 }}  # rad, m, s
 
 [export]
 formats = ["trc", "c3d", "csv"] # also anipose, dlc, dlc-csv, sleap, movement, nwb

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,6 +18,9 @@ from triangulate.reporting.plots import bone_plot, speed_plot, status_plot, view
 from triangulate.reporting.verdicts import Verdict, verdicts
 from triangulate.smoothing.solve_report import SolveReport
 from triangulate.trajectories import Trajectories3D
+
+if TYPE_CHECKING:
+    from triangulate.smoothing.refined_cameras import RefinedCameras
 
 MOST_GAPS = 12
 
@@ -78,6 +82,8 @@ def write_report(
     ]
     if views:
         sections.append(_section("Agreement of the cameras", _plot(view_plot(views)) + _view_table(views)))
+    if solve is not None and solve.cameras is not None:
+        sections.append(_section("Refined cameras", _camera_table(solve.cameras)))
     bones = bone_quality(trajectories)
     if bones:
         before = [] if raw is None else bone_quality(raw)
@@ -140,6 +146,26 @@ def _view_table(views: Sequence[ViewQuality]) -> str:
             for view in views
         ),
     )
+
+
+def _camera_table(cameras: "RefinedCameras") -> str:
+    sigma = np.sqrt(np.einsum("vivi->vi", cameras.covariance)[:, 3:].sum(axis=1))
+    rows = (
+        (
+            name,
+            f"{1e3 * cameras.moved[view]:.1f} ± {1e3 * sigma[view]:.1f}",
+            f"{np.rad2deg(cameras.turned[view]):.3f}",
+            f"{1e3 * cameras.late[view]:+.2f} ± {1e3 * cameras.late_sigma[view]:.2f}",
+        )
+        for view, name in enumerate(cameras.rig.names)
+    )
+    end = "" if cameras.converged else ", which did not converge"
+    note = (
+        f'<p class="note">In {cameras.rounds} rounds{end}; noise of a detection '
+        f"{cameras.noise_before:.2f} px before, {cameras.noise_after:.2f} px after. ± is one standard "
+        "deviation.</p>"
+    )
+    return _table(("camera", "moved (mm)", "turned (deg)", "late (ms)"), rows) + note
 
 
 def _gap_list(trajectories: Trajectories3D) -> str:

@@ -1,0 +1,60 @@
+"""What a project file says about smoothing: strengths, and whether cameras are refined along with it."""
+
+from typing import Any
+
+from triangulate.projects.values import Section
+from triangulate.smoothing.camera_priors import CameraPriors
+
+STRENGTHS = ("pixel_sigma", "jerk_sigma", "acceleration_sigma", "bone_sigma", "max_gap")
+
+
+def read_smoothing(section: Section, *, smooth: bool, calibration_uncertainty: bool) -> dict[str, Any]:
+    """Take the options of `triangulate.smooth` that are not left to the data.
+
+    Parameters
+    ----------
+    section : Section
+        The table [reconstruct].
+    smooth : bool
+        Whether the project smooths at all.
+    calibration_uncertainty : bool
+        Whether it adds the calibration's own uncertainty.
+
+    Returns
+    -------
+    options : dict of str to object
+
+    Raises
+    ------
+    ProjectError
+        If a value is out of range, or cameras are to be refined where they cannot be.
+    """
+    given = {key: section.number(key, least=0.0) for key in STRENGTHS}
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    priors = _camera_priors(section)
+    if priors is None:
+        return options
+    if not smooth:
+        raise section.error(
+            "refine_cameras", "cameras are refined in smoothing, which smooth = false leaves out"
+        )
+    if calibration_uncertainty:
+        raise section.error(
+            "refine_cameras",
+            "not with calibration_uncertainty = true: what is not known about refined cameras is in the "
+            "covariance already; leave one of the two out",
+        )
+    return {**options, "refine_cameras": priors}
+
+
+def _camera_priors(section: Section) -> CameraPriors | None:
+    """Read true, false, or a table of how far the cameras may be off."""
+    if not isinstance(section.take("refine_cameras", False), dict):
+        return CameraPriors() if section.switch("refine_cameras", False) else None
+    inner = section.section("refine_cameras")
+    values = {key: inner.number(key) for key in CameraPriors.__dataclass_fields__}
+    inner.finish()
+    try:
+        return CameraPriors(**{key: value for key, value in values.items() if value is not None})
+    except ValueError as error:
+        raise section.error("refine_cameras", str(error).removeprefix("refine_cameras: ")) from error
