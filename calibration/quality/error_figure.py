@@ -16,23 +16,31 @@ def error_slices(found: ErrorMap) -> go.Figure:
     Returns
     -------
     figure : plotly Figure
-        In millimetres; the same colours in all slices.
+        In millimetres; the same colours in all slices, on a logarithmic scale.
     """
     total = 1e3 * found.expected()
     known = total[np.isfinite(total)]
-    # Points that only two cameras see, at the rim, would leave the rest in one colour.
-    low, high = (float(value) for value in np.percentile(known, [0, 95])) if known.size else (0.0, 1.0)
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.1, 1.0)
+    ticks = np.geomspace(low, max(high, 1.01 * low), 6)
+    bar = {
+        "title": "expected<br>error, mm<br>per px",
+        "tickvals": np.log10(ticks).tolist(),
+        "ticktext": [f"{tick:.2g}" for tick in ticks],
+    }
     fullest = int(found.views.sum(axis=(0, 1)).argmax())
     figure = go.Figure()
     for k, height in enumerate(found.z):
-        parts = np.stack([1e3 * found.calibration[:, :, k].T, found.views[:, :, k].T], axis=-1)
+        layers = (total, 1e3 * found.calibration, found.views)
         figure.add_trace(
             go.Heatmap(
-                x=found.x.round(4), y=found.y.round(4), z=total[:, :, k].T.round(4),
-                customdata=parts.round(4), visible=k == fullest, colorscale="Viridis", zmin=low, zmax=high,
-                colorbar={"title": "expected<br>error, mm<br>per px"}, name=f"z = {height:.2f} m",
-                hovertemplate="x %{x:.2f} m, y %{y:.2f} m<br>%{z:.2f} mm per pixel of noise<br>of it "
-                "%{customdata[0]:.3f} mm from the calibration<br>%{customdata[1]} cameras<extra></extra>",
+                # Logarithms: what two cameras see at the rim would leave the middle in one colour.
+                x=found.x.round(4), y=found.y.round(4), z=np.log10(total[:, :, k]).T.round(4),
+                customdata=np.stack([layer[:, :, k].T for layer in layers], axis=-1).round(4),
+                visible=k == fullest, colorscale="Viridis", zmin=np.log10(ticks[0]), zmax=np.log10(ticks[-1]),
+                colorbar=bar, name=f"z = {height:.2f} m",
+                hovertemplate="x %{x:.2f} m, y %{y:.2f} m<br>%{customdata[0]:.2f} mm per pixel of noise<br>"
+                "of it %{customdata[1]:.3f} mm from the calibration<br>%{customdata[2]} cameras"
+                "<extra></extra>",
             )
         )  # fmt: skip
     steps = [

@@ -159,7 +159,7 @@ def rig_in_space(report: "CalibrationReport", placed: Rig) -> go.Figure:
     figure.update_layout(
         scene={
             "aspectmode": "data", "xaxis_title": "x, m", "yaxis_title": "y, m", "zaxis_title": "z, m",
-            "camera": {"eye": {"x": 1.5, "y": 1.5, "z": 1.1}},
+            "camera": {"eye": {"x": 1.5, "y": 1.5, "z": 1.1}, "center": {"x": 0, "y": 0, "z": -0.15}},
         },
         height=650, width=1000, showlegend=False, margin={"t": 10, "b": 10, "l": 10, "r": 10},
     )  # fmt: skip

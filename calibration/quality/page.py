@@ -27,11 +27,7 @@ ul.verdicts li { margin: .3rem 0 } .big { font-size: 1.05rem } p.note { color: #
 """
 
 
-SHAPES = {
-    "rigid": "as ordered: the corners show no more",
-    "warp": "bent, by two numbers",
-    "free": "with an offset of each corner",
-}
+SHAPES = {"warp": "bent, by two numbers", "free": "an offset of each corner"}
 
 
 def page(report: "CalibrationReport", placed: Rig | None = None) -> str:
@@ -47,16 +43,11 @@ def page(report: "CalibrationReport", placed: Rig | None = None) -> str:
     -------
     html : str
     """
-    world = levelled(report.rig) if placed is None else placed
-    axes = "levelled by the cameras' own upright" if placed is None else "those of the saved calibration"
     sections = [
         ("What to know", _verdicts(report)),
         ("Cameras", _camera_table(report)),
         ("Board views left out of the fit", _held_out_table(report)),
-        (
-            "Frames in which two cameras see the board",
-            _drawn(pair_table(report), "Weak rows and columns are cameras to record more for."),
-        ),
+        *(_between_cameras(report) if len(report.names) > 1 else []),
         (
             "Residuals and coverage",
             _drawn(
@@ -65,10 +56,30 @@ def page(report: "CalibrationReport", placed: Rig | None = None) -> str:
                 "that the fit covered. Red crosses: corners that contradict the fit.",
             ),
         ),
+        *(_in_space(report, placed) if np.isfinite(report.volume.calibration).any() else []),
+        ("The board as printed", _board(report)),
+    ]
+    body = "".join(f"<h2>{escape(title)}</h2>{content}" for title, content in sections if content)
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Calibration</title>"
+        f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body><h1>Calibration of "
+        f"{len(report.names)} camera{'s' if len(report.names) != 1 else ''}</h1>"
+        f"{_headline(report)}{body}</body></html>"
+    )
+
+
+def _between_cameras(report: "CalibrationReport") -> list[tuple[str, str]]:
+    note = "Weak rows and columns are cameras to record more for."
+    return [("Frames in which two cameras see the board", _drawn(pair_table(report), note))]
+
+
+def _in_space(report: "CalibrationReport", placed: Rig | None) -> list[tuple[str, str]]:
+    axes = "levelled by the cameras' own upright" if placed is None else "those of the saved calibration"
+    return [
         (
             "The rig and the expected error",
             _drawn(
-                rig_in_space(report, world),
+                rig_in_space(report, levelled(report.rig) if placed is None else placed),
                 "Points where the board was, coloured by the expected error of a point seen with this rig's "
                 "corner noise; hover for the part that the calibration itself contributes. The axes are "
                 f"{axes}; z is up.",
@@ -80,22 +91,16 @@ def page(report: "CalibrationReport", placed: Rig | None = None) -> str:
                 error_slices(report.error_map if placed is None else report.mapped(placed)),
                 "RMS error of a point for one pixel of noise in every view, the calibration's own error "
                 "included, on a regular grid seen from above; the slider moves through the heights. Empty: "
-                "fewer than two cameras see the point with the part of their image that the fit covered. "
-                "Colours end at the 95th percentile.",
+                "fewer than two cameras see the point with the part of their image that the fit covered.",
             ),
         ),
-        (
-            "The board as printed",
-            _drawn(board_map(report, report.nominal), f"Estimated {SHAPES[report.board_shape]}."),
-        ),
     ]
-    body = "".join(f"<h2>{escape(title)}</h2>{content}" for title, content in sections if content)
-    return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Calibration</title>"
-        f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body><h1>Calibration of "
-        f"{len(report.names)} camera{'s' if len(report.names) != 1 else ''}</h1>"
-        f"{_headline(report)}{body}</body></html>"
-    )
+
+
+def _board(report: "CalibrationReport") -> str:
+    if report.board_shape == "rigid":
+        return "<p class='note'>Taken as ordered.</p>"
+    return _drawn(board_map(report, report.nominal), f"Estimated: {SHAPES[report.board_shape]}.")
 
 
 def _headline(report: "CalibrationReport") -> str:

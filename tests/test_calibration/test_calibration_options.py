@@ -64,12 +64,17 @@ def test_what_was_found_about_the_board_is_in_the_report(scene, tmp_path):
     assert f"<li>{note}</li>" in (tmp_path / "calibration.html").read_text()
 
 
-def test_a_single_camera_gets_its_lens():
+def test_a_single_camera_gets_its_lens(tmp_path):
     truth = true_rig(views=3, spread=1.5)
     observations = observe(truth.select(["cam1"]), frames=40)
     rig, report = calibrate(observations, validate=False)
     assert rig.cameras[0].intrinsics.K[0, 0] == pytest.approx(truth.cameras[1].intrinsics.K[0, 0], rel=2e-3)
     assert np.isnan(report.volume.calibration).all()
+    report.write_html(tmp_path / "calibration.html")
+    html = (tmp_path / "calibration.html").read_text()
+    assert "Residuals and coverage" in html
+    assert "Expected error" not in html
+    assert "two cameras" not in html
 
 
 def test_a_fisheye_is_calibrated_as_one():
