@@ -4,9 +4,10 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.measurement import Contender, race, save, show
-from benchmarks.scenes import Float, Scene, errors, floor, scene
+from benchmarks.scenes import FPS, Float, Scene, errors, floor, scene
 from calibration.anipose import to_camera_group
 from triangulate import Trajectories3D, reconstruct, smooth
 
@@ -28,6 +29,9 @@ SETTINGS = {
 
 DISTURBED = {"missing": 0.15, "outliers": 0.05}
 
+GAPS = (5, 10, 15, 20, 30, 50)
+"""Frames for which no view sees a keypoint."""
+
 
 def main() -> None:
     tables = {}
@@ -40,6 +44,8 @@ def main() -> None:
         peers = aniposelib(one) if frames == FRAMES else []
         tables[name] = compare(one, [*ours(one), *peers])
         show(f"{name}: {frames:,} frames, 20 keypoints, 6 views, 1 px noise, rigid bones", tables[name])
+    tables["gaps"] = [inside_gaps(gap) for gap in GAPS]
+    show(f"inside gaps: {LONG:,} frames, 15% missing, 5% outliers, a gap every 200 frames", tables["gaps"])
     print(
         "\nper_s is frames per second. Judged: every point. The floor is that of single frames: smoothing may"
     )
@@ -102,10 +108,30 @@ def aniposelib(one: Scene) -> list[Contender]:
     ]
 
 
-def coverage(found: Trajectories3D, one: Scene) -> float:
+def inside_gaps(frames: int) -> dict[str, Any]:
+    """Hide each keypoint from all views for some frames, again and again, and judge those frames alone."""
+    one = scene("gaps", LONG, **DISTURBED)
+    hidden = np.zeros(one.xyz.shape[:2], dtype=np.bool_)
+    for keypoint, begin in enumerate(np.random.default_rng(5).integers(40, 200, hidden.shape[1])):
+        for first in range(int(begin), LONG - frames - 40, 200):
+            hidden[first : first + frames, keypoint] = True
+    one.xy[hidden] = np.nan
+    found, _ = smooth(one.tracks(), one.rig, max_gap=1.0)
+    away = np.linalg.norm(found.xyz[:, 0] - one.xyz, axis=-1)
+    return {
+        "frames": frames,
+        "seconds": frames / FPS,
+        "mean_mm_inside": 1e3 * float(np.nanmean(away[hidden])),
+        "coverage_95_%_inside": coverage(found, one, hidden),
+        "mean_mm_outside": 1e3 * float(np.nanmean(away[~hidden])),
+        "coverage_95_%_outside": coverage(found, one, ~hidden),
+    }
+
+
+def coverage(found: Trajectories3D, one: Scene, judged: NDArray[np.bool_] | bool = True) -> float:
     """Share of the truth inside the 95% ellipsoids, in percent."""
     error = found.xyz[:, 0] - one.xyz
-    known = np.isfinite(error).all(axis=-1) & np.isfinite(found.covariance[:, 0]).all(axis=(-1, -2))
+    known = judged & np.isfinite(error).all(axis=-1) & np.isfinite(found.covariance[:, 0]).all(axis=(-1, -2))
     solved = np.linalg.solve(found.covariance[:, 0][known], error[known][..., None])[..., 0]
     return 100 * float(((error[known] * solved).sum(axis=-1) < 7.8147).mean())
 
