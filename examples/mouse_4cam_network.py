@@ -69,7 +69,7 @@ for view, errors in zip(views, distance.swapaxes(0, 1), strict=True):
         f"{view:5s} 2D: median {np.nanmedian(errors):.2f} px, 90% within {np.nanquantile(errors, 0.9):.2f} px"
     )
 apart = truth - detections.xy[:, :, 0]
-inside = [coverage(apart, detections.covariance[:, :, 0], level) for level in (0.68, 0.95)]
+inside = [coverage(apart, detections.covariance[:, :, 0], level, model.tail) for level in (0.68, 0.95)]
 print(
     f"covariance, fitted to frames among the 80: {inside[0]:.0%} in the 68% ellipse, {inside[1]:.0%} in 95%"
 )

@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from models2d import Augmentation, Labels, PoseModel, Recipe, TrainingOptions, evaluate, read_labels, train
-from models2d.decoding.temperature import coverage, fit_temperature
+from models2d.decoding.temperature import coverage, fit_tail, fit_temperature
 
 parser = argparse.ArgumentParser()
 parser.add_argument("data", type=Path, help="the folder with config.yaml, or a CollectedData file")
@@ -51,13 +51,21 @@ def trained(part: Labels, seed: int) -> PoseModel:
     return train(part, arguments.run / f"seed_{seed}", options, validation=part, progress=tqdm)
 
 
-# %% The covariance's factor is fitted to one half of the frames and judged on the other, both ways.
-def held_out(apart: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    fitted, second = covariance.copy(), np.arange(len(apart)) >= len(apart) // 2
+# %% The covariance's factors and tail are fitted to one half of the frames and judged on the other, both
+# ways.
+def held_out(apart: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    rows, second = [], np.arange(len(apart)) >= len(apart) // 2
     for judged in (second, ~second):
-        factor = fit_temperature(apart[~judged], covariance[~judged])
-        fitted[judged] = covariance[judged] * factor[:, None, None]
-    return apart, fitted
+        factors = fit_temperature(apart[~judged], covariance[~judged])[:, None, None]
+        tail = fit_tail(apart[~judged], covariance[~judged] * factors)
+        rows.append(held(apart[judged], covariance[judged] * factors, tail))
+    return np.mean(rows, axis=0)
+
+
+def held(apart: np.ndarray, covariance: np.ndarray, tail: float | None) -> list[float]:
+    """Part of the labels inside the 68% and 95% ellipses, and inside a Gaussian's 95% ellipses."""
+    levels = ((0.68, tail), (0.95, tail), (0.95, None))
+    return [coverage(apart, covariance, level, heavy) for level, heavy in levels]
 
 
 # %% The test frames have no part in anything before this cell.
@@ -82,7 +90,7 @@ for seed in arguments.seeds:
         f"   worst, {test.frames[worst].path.name}: {', '.join(f'{name} {px:.1f} px' for name, px in errors)}"
     )
     apart, covariance = test.xy[:, 0] - found[1].xy[:, 0], found[1].covariance[:, 0]
-    inside.append(((apart, covariance), held_out(apart, covariance)))
+    inside.append((held(apart, covariance, model.tail), held_out(apart, covariance)))
 
 # %%
 for flip in (False, True):
@@ -92,8 +100,8 @@ for flip in (False, True):
         f"({rmse.min():.2f} to {rmse.max():.2f}), mean distance {mean.mean():.2f} px"
     )
 for number, fitted in enumerate(("the training frames", "the other half of the test frames")):
-    apart, covariance = (np.concatenate(arrays) for arrays in zip(*(p[number] for p in inside), strict=True))
-    inside_68, inside_95 = (coverage(apart, covariance, level) for level in (0.68, 0.95))
+    inside_68, inside_95, normal = np.mean([part[number] for part in inside], axis=0)
     print(
-        f"covariance fitted to {fitted}: {inside_68:.0%} in the 68% ellipse, {inside_95:.0%} in the 95% one"
+        f"covariance fitted to {fitted}: {inside_68:.0%} in the 68% ellipse, {inside_95:.0%} in the 95% one, "
+        f"{normal:.0%} in that of a Gaussian"
     )

@@ -39,6 +39,8 @@ class Evaluation:
         Confidence below which a prediction is left out of the columns "above cut".
     covariance : (frames, individuals, keypoints, 2, 2) float, px2, or None
         What the model says of its errors.
+    tail : float or None
+        How heavy it says that their tails are, as `fit_tail` does.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class Evaluation:
     parts: Mapping[str, NDArray[np.int64]]
     cut: float = 0.6
     covariance: Float | None = None
+    tail: float | None = None
 
     def __post_init__(self) -> None:
         """Check and freeze."""
@@ -127,7 +130,7 @@ class Evaluation:
         if self.covariance is None:
             return {}
         apart, covariance = self.labels.xy[at] - self.xy[at], self.covariance[at]
-        return {f"in {level:.0%}": coverage(apart, covariance, level) for level in (0.68, 0.95)}
+        return {f"in {level:.0%}": coverage(apart, covariance, level, self.tail) for level in (0.68, 0.95)}
 
     def worst(self, count: int = 12) -> list[tuple[int, int]]:
         """Find the labelled individuals with the largest errors.
@@ -224,6 +227,7 @@ def evaluate(
         parts=chosen,
         cut=cut,
         covariance=covariance,
+        tail=getattr(model, "tail", None),
     )
 
 

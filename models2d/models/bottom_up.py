@@ -50,9 +50,14 @@ class BottomUp:
         self.candidates = 3 * individuals if candidates is None else candidates
         self.skeleton = model.skeleton
 
-    def with_temperature(self, temperature: Float) -> "BottomUp":
-        """Return the same model with other covariance temperatures, (keypoints,)."""
-        return self.with_model(self.model.with_temperature(temperature))
+    def with_temperature(self, temperature: Float, tail: float | None = None) -> "BottomUp":
+        """Return the same model with other covariance temperatures, (keypoints,), and tail of the errors."""
+        return self.with_model(self.model.with_temperature(temperature, tail))
+
+    @property
+    def tail(self) -> float | None:
+        """How heavy the tails of errors are, as `fit_tail` says."""
+        return self.model.tail
 
     def with_model(self, model: PoseModel) -> "BottomUp":
         """Return the same around another model."""

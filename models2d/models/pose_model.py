@@ -142,11 +142,10 @@ class PoseModel:
         self._mean = torch.tensor(recipe.mean, device=self.device).view(1, 3, 1, 1) * 255
         self._deviation = torch.tensor(recipe.deviation, device=self.device).view(1, 3, 1, 1) * 255
 
-    def with_temperature(self, temperature: Float) -> "PoseModel":
-        """Return the same model with other covariance temperatures, (keypoints,)."""
-        return self._changed(
-            recipe=replace(self.recipe, temperature=tuple(float(value) for value in temperature))
-        )
+    def with_temperature(self, temperature: Float, tail: float | None = None) -> "PoseModel":
+        """Return the same model with other covariance temperatures, (keypoints,), and tail of the errors."""
+        factors = tuple(float(value) for value in temperature)
+        return self._changed(recipe=replace(self.recipe, temperature=factors, tail=tail))
 
     def faster(self, *, precision: str | None = None, compiled: bool = False) -> "PoseModel":
         """Return the same model in another precision, or compiled; the numbers change a little.
@@ -176,6 +175,11 @@ class PoseModel:
     def temperature(self) -> Float:
         """What the heatmaps' covariances are multiplied with, (keypoints,)."""
         return np.array(self.recipe.temperature or np.ones(len(self.skeleton.keypoints)))
+
+    @property
+    def tail(self) -> float | None:
+        """How heavy the tails of errors are, as `fit_tail` says."""
+        return self.recipe.tail
 
     def locate(self, images: Sequence[Image]) -> list[Float]:
         """Find the individual in each image.

@@ -35,6 +35,9 @@ class Recipe:
         Of red, green and blue between 0 and 1.
     temperature : tuple of float
         Per keypoint: what the heatmap's covariance is multiplied with to be that of the error.
+    tail : float or None
+        Degrees of freedom of a Student t, by which more errors are large than the covariance says; None for a
+        Gaussian.
     individuals : int
         How many at most it finds in a frame, for networks that group keypoints; 1 for all others.
     affinity : tuple of (float, float, float)
@@ -54,6 +57,7 @@ class Recipe:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
     temperature: tuple[float, ...] = ()
+    tail: float | None = None
     individuals: int = 1
     affinity: tuple[tuple[float, float, float], ...] = ()
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models2d.decoding.temperature import fit_temperature
+from models2d.decoding.temperature import fit_tail, fit_temperature
 from models2d.errors import ModelError
 from models2d.labels import Labels
 from models2d.model_files.weights import load_model, save_model
@@ -290,7 +290,9 @@ class _Trainer:
             raise ModelError(f"{self.run.best} is not a model of this project")
         plain = best.with_temperature(np.ones(len(best.skeleton.keypoints)))
         residuals, covariance = judged(plain, self.judge)
-        model = best.with_temperature(fit_temperature(residuals, covariance))
+        factors = fit_temperature(residuals, covariance)
+        tail = fit_tail(residuals, covariance * factors[:, None, None])
+        model = best.with_temperature(factors, tail)
         save_model(model, self.run.best)
         found = np.isfinite(residuals[..., 0]).sum() / max(np.isfinite(truth(self.judge)[..., 0]).sum(), 1)
         self.run.finish(distances(residuals, self.judge), self.labels.skeleton, self.step, float(found))

@@ -119,6 +119,10 @@ def test_the_table_says_how_many_labels_the_ellipses_hold(tmp_path):
     rash = evaluate(labels, Scattered(labels, 2.0)).rows()[-1]
     # Of a 2D Gaussian, twice as wide: 1 - (1 - level)^(1/4).
     assert (rash["in 68%"], rash["in 95%"]) == pytest.approx((1 - 0.32**0.25, 1 - 0.05**0.25), abs=0.04)
+    rash = Scattered(labels, 1.0)
+    rash.tail = 3.0  # it says that its errors have heavier tails than they have
+    held = evaluate(labels, rash).rows()[-1]
+    assert (held["in 68%"], held["in 95%"]) == pytest.approx((true["in 68%"], 0.998), abs=0.003)
     assert "in 68%" not in evaluate(labels, (labels.xy, labels.xy[..., 0])).rows()[-1]
 
 

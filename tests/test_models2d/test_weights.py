@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from models2d.errors import ModelError
 from models2d.model_files.weights import load_model, save_model
+from models2d.models.bottom_up import BottomUp
 from models2d.models.pose_model import PoseModel
 from models2d.models.recipe import Recipe
 from models2d.networks.registry import build
@@ -75,6 +76,14 @@ def test_bfloat16_answers_nearly_as_before(tmp_path):
     np.testing.assert_allclose(after.float(), before, atol=0.05 * before.abs().max())
     assert short.peaks(patches).xy.shape == (2, 3, 2)
     assert short.with_temperature(np.ones(3)).precision == "bfloat16"
+
+
+def test_what_is_known_of_errors_travels_with_the_weights(tmp_path):
+    save_model(model().with_temperature(np.array([1.0, 2.0, 3.0]), 3.5), tmp_path / "face.safetensors")
+    again = load_model(tmp_path / "face.safetensors", device="cpu")
+    assert again.temperature.tolist() == [1, 2, 3]
+    assert again.tail == BottomUp(again).tail == 3.5
+    assert again.with_temperature(np.ones(3)).tail is None
 
 
 def test_a_precision_that_there_is_not_is_refused(tmp_path):
