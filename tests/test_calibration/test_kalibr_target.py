@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration import Board, read_target
+from calibration import Board, calibrate, read_target
 from calibration.boards.pattern import board_image
 from calibration.corners.detectors import detect_corners
+from tests.test_calibration import board_scene
 
 APRILGRID = """\
 target_type: 'aprilgrid' #gridtype
@@ -84,6 +85,16 @@ def test_corners_of_unread_tags_are_found_from_their_neighbours(rendered):
     x, y = scene.xy.reshape(-1, 4, 2)[7].mean(axis=0)
     cv2.circle(image, (round(x), round(y)), 12, 90, -1)  # hides what the tag says, not its corners
     assert np.isfinite(detect_corners(image, board)).all()
+
+
+def test_a_rig_is_calibrated_with_an_aprilgrid(monkeypatch):
+    board = Board.aprilgrid(columns=6, rows=6, marker=0.06, spacing=0.3)
+    monkeypatch.setattr(board_scene, "board", board)
+    truth = board_scene.true_rig(views=3, spread=1.5)
+    seen = board_scene.observe(truth, frames=40)
+    rig, _ = calibrate(seen, lens="pinhole5", board_shape="rigid", validate=False)
+    volume = np.random.default_rng(9).uniform([-0.5, -0.5, 0.6], [0.5, 0.5, 1.2], (200, 3))
+    assert board_scene.aligned_error(rig, truth, volume) < 0.2e-3
 
 
 def test_a_checkerboard_counts_inner_corners(target):
