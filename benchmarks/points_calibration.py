@@ -25,7 +25,7 @@ from calibration import (
 )
 from calibration.points.drift import pair_errors
 from calibration.points.moving_point import Motion
-from calibration.world.similarity import fit_similarity_robustly
+from calibration.similarity import fit_similarity_robustly
 from models2d import Skeleton, Tracks2D, read_detections
 from triangulate import Trajectories3D, on_common_clock, reconstruct, smooth
 

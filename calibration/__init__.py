@@ -9,7 +9,7 @@ _home = {
     "CalibrationError": "errors",
     "CalibrationReport": "quality.report",
     "Camera": "camera",
-    "Diagnosis": "boards.doctor",
+    "Diagnosis": "corners.doctor",
     "DriftReport": "points.drift",
     "Intrinsics": "camera",
     "MirrorPlane": "world.mirrors",
@@ -24,7 +24,7 @@ _home = {
     "calibrate_points": "points.rough_start",
     "calibrate_wand": "points.rough_start",
     "check_drift": "points.drift",
-    "diagnose": "boards.doctor",
+    "diagnose": "corners.doctor",
     "diagnose_rig": "quality.diagnosis",
     "find_corners": "corners.finding",
     "levelled": "world.levelling",
@@ -38,7 +38,7 @@ _home = {
     "refine_cameras": "points.refining",
     "save_board": "boards.printing",
     "save_draws": "rig_files.draws",
-    "scaled_to_length": "world.placement",
+    "scaled_to_length": "similarity",
 }
 """Every public name and the module it lives in, which is imported when the name is first used."""
 

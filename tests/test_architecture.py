@@ -32,7 +32,7 @@ def test_nothing_imports_upward(path):
     assert not imported_packages(path) & set(layers[layer + 1 :])
 
 
-@pytest.mark.parametrize("layer", ["models2d"])
+@pytest.mark.parametrize("layer", layers)
 def test_folders_import_each_other_in_one_direction(layer):
     folders = {path.parent.name for path in (root / layer).glob("*/__init__.py")}
     imports = {

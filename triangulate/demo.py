@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.rig import Rig
-from calibration.world.similarity import fit_similarity
+from calibration.similarity import fit_similarity
 from models2d.readers.joining import read_detections
 from triangulate.export.formats import read
 from triangulate.points.solving import triangulate_points

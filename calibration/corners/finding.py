@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.boards.board import Board
-from calibration.boards.doctor import Diagnosis, diagnose
 from calibration.corners.cache import load_corners, save_corners
 from calibration.corners.detectors import detect_corners
+from calibration.corners.doctor import Diagnosis, diagnose
 from calibration.corners.early_stop import coverage_suffices
 from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError

@@ -12,7 +12,7 @@ from calibration.errors import CalibrationError
 from calibration.points.problem import LENSES, Freedom, Observations, Views
 from calibration.points.solver import CUTOFF, Solution, errors_of, solve, triangulated
 from calibration.rig import Rig
-from calibration.world.similarity import fit_similarity_robustly
+from calibration.similarity import fit_similarity_robustly
 
 Float = NDArray[np.float64]
 

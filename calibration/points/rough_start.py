@@ -14,9 +14,9 @@ from calibration.errors import CalibrationError
 from calibration.points.problem import Observations
 from calibration.points.refining import FEWEST, PointsReport, refine_cameras
 from calibration.rig import Rig
+from calibration.similarity import scaled_to_length
 from calibration.start.resection import resected
 from calibration.start.two_views import epipolar_error, essential_matrix, parallax, relative_pose
-from calibration.world.placement import scaled_to_length
 
 Float = NDArray[np.float64]
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from calibration.points import kernels, triangulation
 from calibration.points.problem import Freedom, Observations, Views
+from calibration.rig import Rig
 
 Float = NDArray[np.float64]
 
@@ -73,6 +74,22 @@ def triangulated(
         points,
     )
     return points
+
+
+def triangulated_points(rig: Rig, xy: Float) -> Float:
+    """Triangulate points robustly, as the bundle adjustment does.
+
+    Parameters
+    ----------
+    rig : Rig
+    xy : (points, views, 2) float, px
+
+    Returns
+    -------
+    xyz : (points, 3) float, m, world
+        NaN where fewer than two views see the point.
+    """
+    return triangulated(Observations.of(np.array(xy, dtype=np.float64), rig), Views.of(rig), 30.0)
 
 
 def errors_of(observations: Observations, views: Views, points: Float) -> Float:

@@ -11,7 +11,7 @@ from calibration.arrays import frozen
 from calibration.errors import CalibrationError
 from calibration.points.moving_point import Clocks, Motion
 from calibration.rig import Rig
-from calibration.world.similarity import fit_similarity, fit_similarity_robustly
+from calibration.similarity import fit_similarity, fit_similarity_robustly
 
 Float = NDArray[np.float64]
 

@@ -1,6 +1,6 @@
-"""Where the world's origin, axes and unit are: from a board on the ground, known points, the floor, a length.
+"""Where the world's origin and axes are: from a board on the ground, known points, the floor.
 
-Every function returns the same rig in a new world: rotations are proper, and but for `scaled_to_length` and
+Every function returns the same rig in a new world: rotations are proper, and but for
 `placed_on_points(..., scale=True)` distances stay as they are.
 """
 
@@ -10,9 +10,10 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.arrays import frozen
 from calibration.corners.observations import BoardObservations
-from calibration.errors import CalibrationError, ShapeError
+from calibration.errors import CalibrationError
+from calibration.points.solver import triangulated_points
 from calibration.rig import Rig
-from calibration.world.similarity import fit_similarity
+from calibration.similarity import fit_similarity
 
 Float = NDArray[np.float64]
 
@@ -130,60 +131,6 @@ def placed_on_floor(
     ahead /= np.linalg.norm(ahead)
     new_from_old = Rotation.from_matrix(np.array([ahead, np.cross(up, ahead), up]))
     return rig.moved(RigidTransform.from_components(-new_from_old.apply(middle), new_from_old))
-
-
-def scaled_to_length(rig: Rig, a: ArrayLike, b: ArrayLike, length: float) -> Rig:
-    """Scale the rig such that the median distance of two points is a known length.
-
-    Parameters
-    ----------
-    rig : Rig
-    a, b : (n, 3) float, m, world
-        The two ends, in many frames; NaN where not known.
-    length : float, m
-
-    Returns
-    -------
-    rig : Rig
-
-    Raises
-    ------
-    ShapeError
-        If the two do not have the same shape.
-    ValueError
-        If the length is not positive.
-    CalibrationError
-        If the distance is nowhere known.
-    """
-    a, b = frozen(a, ("n", 3), "a"), frozen(b, ("n", 3), "b")
-    if a.shape != b.shape:
-        raise ShapeError(f"a and b: expected one shape, got {a.shape} and {b.shape}")
-    if not length > 0:
-        raise ValueError(f"length: expected a positive length in m, got {length}")
-    distance = np.linalg.norm(a - b, axis=1)
-    distance = distance[np.isfinite(distance) & (distance > 0)]
-    if not distance.size:
-        raise CalibrationError("the two ends of the known length are never both seen by two cameras")
-    return rig.scaled(length / float(np.median(distance)))
-
-
-def triangulated_points(rig: Rig, xy: Float) -> Float:
-    """Triangulate points robustly, as the bundle adjustment does.
-
-    Parameters
-    ----------
-    rig : Rig
-    xy : (points, views, 2) float, px
-
-    Returns
-    -------
-    xyz : (points, 3) float, m, world
-        NaN where fewer than two views see the point.
-    """
-    from calibration.points.problem import Observations, Views
-    from calibration.points.solver import triangulated
-
-    return triangulated(Observations.of(np.array(xy, dtype=np.float64), rig), Views.of(rig), 30.0)
 
 
 def _plane(points: Float) -> tuple[Float, Float]:

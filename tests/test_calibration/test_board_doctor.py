@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from calibration import Board
-from calibration.boards.doctor import diagnose
 from calibration.boards.layout import Sighting, layout_of, marker_places
+from calibration.corners.doctor import diagnose
 from calibration.recordings.frame_sources import VideoFile, images_in, read_image
 
 board = Board.charuco(columns=8, rows=6, square=0.03, marker=0.0225, dictionary="4X4_250")

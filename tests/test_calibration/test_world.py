@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import Board, BoardObservations, CalibrationError, Camera, Intrinsics, Rig, ShapeError
+from calibration.similarity import fit_similarity, fit_similarity_robustly, scaled_to_length
 from calibration.world import placement as world
-from calibration.world.similarity import fit_similarity, fit_similarity_robustly
 
 rng = np.random.default_rng(3)
 somewhere = RigidTransform.from_components([0.3, -2.0, 1.5], Rotation.from_rotvec([1.0, -0.7, 0.4]))
@@ -151,8 +151,8 @@ def test_scaled_to_a_known_length():
     direction = rng.normal(size=(50, 3))
     b = a + 0.4 * direction / np.linalg.norm(direction, axis=1)[:, None]
     b[3] = np.nan
-    np.testing.assert_allclose(world.scaled_to_length(rig, a, b, 0.6).centers, 1.5 * rig.centers)
+    np.testing.assert_allclose(scaled_to_length(rig, a, b, 0.6).centers, 1.5 * rig.centers)
     with pytest.raises(ValueError, match="positive length in m, got -1"):
-        world.scaled_to_length(rig, a, b, -1)
+        scaled_to_length(rig, a, b, -1)
     with pytest.raises(CalibrationError, match="never both seen"):
-        world.scaled_to_length(rig, a, a * np.nan, 1)
+        scaled_to_length(rig, a, a * np.nan, 1)

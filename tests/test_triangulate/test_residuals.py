@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from calibration import Camera, Intrinsics, Rig
-from triangulate.smoothing.residuals import bone, project, robust
+from triangulate.points.projection import project
+from triangulate.smoothing.residuals import bone, robust
 from triangulate.smoothing.smoother import pack
 
 

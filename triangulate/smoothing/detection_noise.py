@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from calibration.rig import Rig
 from triangulate.points.noise_level import LEAST, stated_sigma
+from triangulate.points.projection import project
 from triangulate.smoothing.inputs import Pixels, RawPoints, raw_points
 from triangulate.smoothing.kernels import Views
-from triangulate.smoothing.residuals import project
 
 Float = NDArray[np.float64]
 

@@ -9,7 +9,8 @@ import numpy as np
 from numba import njit
 
 from calibration.lenses.compiled import FISHEYE, distort_fisheye, distort_pinhole
-from triangulate.smoothing.residuals import packed, packed_scale, pixel, ray, robust
+from triangulate.points.projection import packed, packed_scale, pixel, ray
+from triangulate.smoothing.residuals import robust
 
 LANES = 32
 """Frames of a block."""

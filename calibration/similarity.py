@@ -1,4 +1,4 @@
-"""The rotation, translation and scale that carry one set of points onto another.
+"""The rotation, translation and scale that carry one set of points onto another, or a rig to a known length.
 
 Source: Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns".
 """
@@ -9,6 +9,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.arrays import frozen
 from calibration.errors import CalibrationError, ShapeError
+from calibration.rig import Rig
 
 Float = NDArray[np.float64]
 
@@ -93,3 +94,38 @@ def fit_similarity_robustly(
         size = max(float(np.nanmedian(distance)), 1e-12)
         weights = np.nan_to_num(1 / (1 + (distance / size) ** 2))
     return factor, moved
+
+
+def scaled_to_length(rig: Rig, a: ArrayLike, b: ArrayLike, length: float) -> Rig:
+    """Scale the rig such that the median distance of two points is a known length.
+
+    Parameters
+    ----------
+    rig : Rig
+    a, b : (n, 3) float, m, world
+        The two ends, in many frames; NaN where not known.
+    length : float, m
+
+    Returns
+    -------
+    rig : Rig
+
+    Raises
+    ------
+    ShapeError
+        If the two do not have the same shape.
+    ValueError
+        If the length is not positive.
+    CalibrationError
+        If the distance is nowhere known.
+    """
+    a, b = frozen(a, ("n", 3), "a"), frozen(b, ("n", 3), "b")
+    if a.shape != b.shape:
+        raise ShapeError(f"a and b: expected one shape, got {a.shape} and {b.shape}")
+    if not length > 0:
+        raise ValueError(f"length: expected a positive length in m, got {length}")
+    distance = np.linalg.norm(a - b, axis=1)
+    distance = distance[np.isfinite(distance) & (distance > 0)]
+    if not distance.size:
+        raise CalibrationError("the two ends of the known length are never both seen by two cameras")
+    return rig.scaled(length / float(np.median(distance)))
