@@ -19,6 +19,7 @@ TITLE = 40
 """Height of the title of an image, px."""
 INK = "#1f4e79"
 ACCENT = "#c8553d"
+GRID = "#d5dbe3"
 
 
 def pair_table(report: "CalibrationReport") -> go.Figure:
@@ -158,7 +159,12 @@ def rig_in_space(report: "CalibrationReport", placed: Rig) -> go.Figure:
         figure.add_trace(trace)
     figure.update_layout(
         scene={
-            "aspectmode": "data", "xaxis_title": "x, m", "yaxis_title": "y, m", "zaxis_title": "z, m",
+            "aspectmode": "data",
+            # Without walls, which would hide letters of the cameras' names.
+            **{
+                f"{axis}axis": {"title": f"{axis}, m", "showbackground": False, "gridcolor": GRID}
+                for axis in "xyz"
+            },
             "camera": {"eye": {"x": 1.5, "y": 1.5, "z": 1.1}, "center": {"x": 0, "y": 0, "z": -0.15}},
         },
         height=650, width=1000, showlegend=False, margin={"t": 10, "b": 10, "l": 10, "r": 10},
@@ -182,18 +188,13 @@ def _frusta(rig: Rig, volume: Float) -> list[go.Scatter3d]:
                 hoverinfo="skip",
             )
         )  # fmt: skip
-        x, y, z = camera.center.round(4)
-        traces.append(
-            go.Scatter3d(
-                x=[x],
-                y=[y],
-                z=[z],
-                mode="markers+text",
-                text=[camera.name],
-                textposition="top center",
-                marker={"size": 3, "color": INK},
-            )
+    x, y, z = rig.centers.round(4).T
+    traces.append(
+        go.Scatter3d(
+            x=x, y=y, z=z, mode="markers+text", text=list(rig.names), textposition="top center",
+            marker={"size": 3, "color": INK},
         )
+    )  # fmt: skip
     return traces
 
 

@@ -80,9 +80,9 @@ def test_figures_show_the_world_that_is_used(calibrated):
         np.testing.assert_allclose(axis, before + by, atol=1e-9)
     np.testing.assert_allclose(moved.per_pixel, found.per_pixel, rtol=1e-6)
     figure = rig_in_space(report, there)
-    named = {trace.text[0]: trace for trace in figure.data if trace.mode == "markers+text"}
-    for name, center in zip(there.names, there.centers, strict=True):
-        np.testing.assert_allclose([named[name].x[0], named[name].y[0], named[name].z[0]], center, atol=1e-4)
+    (named,) = (trace for trace in figure.data if trace.mode == "markers+text")
+    assert named.text == there.names
+    np.testing.assert_allclose(np.stack([named.x, named.y, named.z], axis=1), there.centers, atol=1e-4)
     points = np.stack([figure.data[0].x, figure.data[0].y, figure.data[0].z], axis=1)
     # The board was waved where the cameras look: there is the levelled world's origin.
     assert np.linalg.norm(np.median(points, axis=0) - shift) < 0.3
