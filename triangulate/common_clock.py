@@ -1,14 +1,87 @@
-"""Views of different frame rates in one table: each detection in the row nearest to its time."""
+"""When detections were made, and how views of different clocks and frame rates come into one table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from models2d.detections import Tracks2D
-from triangulate.time_offsets import clock
 
 Float = NDArray[np.float64]
+
+
+def clock(tracks: Tracks2D) -> Float:
+    """Return when each view took each frame, frame number over fps where that is not stated.
+
+    Parameters
+    ----------
+    tracks : Tracks2D
+
+    Returns
+    -------
+    times : (frames, views) float, s
+    """
+    if tracks.times is not None:
+        return tracks.times
+    return np.repeat(np.arange(len(tracks.xy))[:, None] / tracks.fps, len(tracks.views), axis=1)
+
+
+def retimed(tracks: Tracks2D, offset: ArrayLike) -> Tracks2D:
+    """Return tracks whose views' times are later by an offset each.
+
+    Parameters
+    ----------
+    tracks : Tracks2D
+    offset : (views,) float, s
+
+    Returns
+    -------
+    tracks : Tracks2D
+    """
+    return replace(tracks, times=clock(tracks) + np.asarray(offset, dtype=np.float64))
+
+
+def synchronised(tracks: Tracks2D, longest: float = 2.5) -> Tracks2D:
+    """Interpolate every view's detections linearly at the common times n / fps.
+
+    Parameters
+    ----------
+    tracks : Tracks2D
+    longest : float
+        Frames between two detections across which is interpolated.
+
+    Returns
+    -------
+    tracks : Tracks2D
+        Without times; covariances are those of the nearer detection.
+    """
+    if tracks.times is None:
+        return tracks
+    frames, views, subjects, keypoints = tracks.shape
+    wanted = np.arange(frames) / tracks.fps
+    xy, confidence = np.full(tracks.xy.shape, np.nan), np.full(tracks.confidence.shape, np.nan)
+    covariance = None if tracks.covariance is None else np.full(tracks.covariance.shape, np.nan)
+    for view, subject, keypoint in np.ndindex(views, subjects, keypoints):
+        times, seen = tracks.times[:, view], tracks.xy[:, view, subject, keypoint]
+        known = np.flatnonzero(np.isfinite(seen[:, 0]) & np.isfinite(times))
+        if len(known) < 2:
+            continue
+        known = known[np.argsort(times[known], kind="stable")]
+        at = times[known]
+        after = np.clip(np.searchsorted(at, wanted), 1, len(at) - 1)
+        span = at[after] - at[after - 1]
+        share = (wanted - at[after - 1]) / np.where(span > 0, span, 1.0)
+        slack = 0.5 / tracks.fps / np.where(span > 0, span, 1.0)
+        good = (span * tracks.fps <= longest) & (share >= -slack) & (share <= 1 + slack)
+        early, late = known[after - 1][good], known[after][good]
+        part = share[good, None]
+        xy[good, view, subject, keypoint] = (1 - part) * seen[early] + part * seen[late]
+        near = np.where(share[good] < 0.5, early, late)
+        confidence[good, view, subject, keypoint] = tracks.confidence[near, view, subject, keypoint]
+        if covariance is not None and tracks.covariance is not None:
+            covariance[good, view, subject, keypoint] = tracks.covariance[near, view, subject, keypoint]
+    return replace(tracks, xy=xy, confidence=confidence, covariance=covariance, times=None)
 
 
 def on_common_clock(tracks: Sequence[Tracks2D], fps: float | None = None) -> tuple[Tracks2D, float]:

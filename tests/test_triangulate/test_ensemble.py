@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from models2d import Skeleton, Tracks2D
+from triangulate.common_clock import synchronised
 from triangulate.ensemble import combine
-from triangulate.time_offsets import synchronised
 
 
 def member(xy, views=("a",)):

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
+from triangulate.common_clock import synchronised
 from triangulate.points.noise_level import noise_scale
 from triangulate.points.pixel_noise import pixel_information
 from triangulate.points.solving import INLIER_SIGMAS, NARROW_DEG, SolvedPoints, solve_information
@@ -71,8 +72,6 @@ def reconstruct(
     rig = matched(rig, tracks.views)
     if not 0 <= min_confidence <= 1:
         raise ValueError(f"min_confidence: expected a number between 0 and 1, got {min_confidence}")
-    from triangulate.time_offsets import synchronised  # built on this module
-
     tracks = synchronised(tracks)
     scale = found_scale(tracks, rig, min_confidence) if pixel_sigma is None else 1.0
     frames, views, subjects, keypoints = tracks.shape

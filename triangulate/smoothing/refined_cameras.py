@@ -9,13 +9,13 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from calibration.arrays import frozen
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
+from triangulate.common_clock import retimed, synchronised
 from triangulate.smoothing.camera_priors import CameraPriors
 from triangulate.smoothing.cameras import Cameras, Piece, Refined, crosses, prior_information, refine
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.smoother import Problem, Task, pack, plan, prepare
 from triangulate.smoothing.strength import Options, choose_strength
 from triangulate.smoothing.windows import Window
-from triangulate.time_offsets import retimed, synchronised
 
 Float = NDArray[np.float64]
 

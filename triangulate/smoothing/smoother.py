@@ -12,6 +12,7 @@ from calibration.lenses.projection import fill_coefficients
 from calibration.rig import Rig
 from calibration.threads import cores
 from models2d.detections import Tracks2D
+from triangulate.common_clock import synchronised
 from triangulate.points.calibration_scatter import with_calibration
 from triangulate.points.reconstruction import matched
 from triangulate.smoothing.bone_lengths import components
@@ -30,7 +31,6 @@ from triangulate.smoothing.stated_limits import JointLimit
 from triangulate.smoothing.strength import Options, Strength, choose_strength
 from triangulate.smoothing.view_terms import examine
 from triangulate.smoothing.windows import Window, windows
-from triangulate.time_offsets import synchronised
 from triangulate.trajectories import Trajectories3D
 
 Float = NDArray[np.float64]
