@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from calibration.atomic import replacing
 from calibration.boards.board import Board
-from calibration.boards.pattern import board_image
+from calibration.boards.pattern import board_image, fewest_pixels
 
 MARGIN = 0.5
 """White border around the board in squares: markers at the edge need it."""
@@ -34,15 +34,16 @@ def board_page(board: Board, dpi: int = 600) -> NDArray[np.uint8]:
     Raises
     ------
     ValueError
-        If a square has less than 12 px, or the page more than 20,000 along a side.
+        If a cell of a marker has less than a px, or the page more than 20,000 along a side.
     """
     per_metre = dpi / 0.0254
     square = round(board.square * per_metre)
-    picture = board_image(board, square) if square >= 12 else np.zeros((0, 0), np.uint8)
-    if square < 12 or max(picture.shape) > 20_000:
+    least, longest = max(12, fewest_pixels(board)), square * max(board.columns, board.rows)
+    if square < least or longest > 20_000:
         raise ValueError(
-            f"dpi: {dpi} gives {square} px per square; expected 12 or more, and pages below 20,000 px"
+            f"dpi: {dpi} gives {square} px per square; expected {least} or more, and pages below 20,000 px"
         )
+    picture = board_image(board, square)
     margin, foot = round(MARGIN * square), round(FOOT * per_metre)
     framed = cv2.copyMakeBorder(
         picture,

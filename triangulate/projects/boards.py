@@ -6,6 +6,7 @@ from typing import Any
 from calibration.boards.board import KINDS, Board
 from calibration.boards.confusion import confusable
 from calibration.boards.kalibr_target import read_target
+from calibration.boards.pattern import check_pattern
 from triangulate.projects.values import Section
 
 
@@ -94,7 +95,7 @@ def _board(section: Section) -> Board:
     try:
         known = {**switches, **{key: values[key] for key in needed}}
         board = Board(kind=kind, first=int(first or 0), **known)
-        board.image(8)  # a dictionary that is unknown or too small shows only when the board is drawn
+        check_pattern(board)
     except ValueError as error:
         raise section.error(None, str(error)) from error
     return board

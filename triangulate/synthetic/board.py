@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.boards.board import Board
+from calibration.boards.pattern import fewest_pixels
 from calibration.camera import Camera
 
 Float = NDArray[np.float64]
@@ -78,7 +79,7 @@ class BoardRenderer:
     def __init__(self, board: Board, camera: Camera) -> None:
         self.board, self.camera = board, camera
         width, height = camera.intrinsics.size
-        scale = 24
+        scale = max(24, 3 * fewest_pixels(board))
         print_ = board.image(scale)
         border = round(QUIET * scale)
         sheet = cv2.copyMakeBorder(print_, border, border, border, border, cv2.BORDER_CONSTANT, value=255)
