@@ -28,7 +28,8 @@ def read_trc(path):
     assert [cell for cell in names[2:] if cell] == names[2::3]
     assert len(names[2::3]) == markers
     assert lines[4].split("\t")[2:] == [f"{axis}{n}" for n in range(1, markers + 1) for axis in "XYZ"]
-    rows = [line.split("\t") for line in lines[5:]]
+    assert all(line.endswith("\t") for line in lines[5:])
+    rows = [line[:-1].split("\t") for line in lines[5:]]
     assert all(len(row) == 3 * markers + 2 for row in rows)
     assert len(rows) == int(header["NumFrames"])
     table = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows])

@@ -1,8 +1,9 @@
 """TRC, the marker file of OpenSim: tab-separated, Y up, the true frame rate.
 
 The rules are those of OpenSim's TRCFileAdapter: eight header names in a fixed order, as many values, marker
-names followed by two empty cells, 3 N + 2 cells in every row, an empty cell for a missing coordinate, and no
-empty line before the last row.
+names followed by two empty cells, 3 N + 2 cells in every row, an empty cell for a missing coordinate, a tab
+at the end of a row (its tokenizer drops an empty last cell), no empty line before the last row, and one row
+at least (it never finishes reading a file of none).
 """
 
 from pathlib import Path
@@ -29,10 +30,20 @@ def write(trajectories: Trajectories3D, path: str | Path) -> None:
     ----------
     trajectories : Trajectories3D
     path : path
+
+    Raises
+    ------
+    ValueError
+        If there are no frames or no markers, or two markers of one name.
     """
     path = Path(path)
     frames = trajectories.shape[0]
     markers = marker_names(trajectories)
+    if not frames or not markers:
+        raise ValueError(
+            f"{path.name}: a TRC needs a frame and a marker at least, "
+            f"got {frames} frames of {len(markers)} markers"
+        )
     rate = f"{trajectories.fps:.10g}"
     xyz = trajectories.xyz[..., Y_UP].reshape(frames, 3 * len(markers))
     header = [
@@ -49,4 +60,4 @@ def write(trajectories: Trajectories3D, path: str | Path) -> None:
         file.writelines("\t".join(cells) + "\n" for cells in header)
         for number, (time, row) in enumerate(zip(trajectories.times, xyz, strict=True), start=1):
             cells = [f"{value:.7f}" if np.isfinite(value) else "" for value in row]
-            file.write("\t".join([str(number), f"{time:.8f}", *cells]) + "\n")
+            file.write("\t".join([str(number), f"{time:.8f}", *cells]) + "\t\n")
