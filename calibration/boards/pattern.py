@@ -136,7 +136,7 @@ def fewest_pixels(board: Board) -> int:
     --------
     >>> board = Board.charuco(columns=7, rows=5, square=0.1, marker=0.075, dictionary="4X4_50")
     >>> fewest_pixels(board)
-    9
+    8
     """
     if board.kind == "chessboard":
         return 1

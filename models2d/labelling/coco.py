@@ -5,6 +5,7 @@ Boxes are x, y, width, height.
 """
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,21 @@ def read(path: Path, root: Path | None = None) -> Labels:
 
 def _skeleton(category: dict[str, Any]) -> Skeleton:
     keypoints = [str(name) for name in category["keypoints"]]
-    bones = [(keypoints[a - 1], keypoints[b - 1]) for a, b in category.get("skeleton") or []]
-    return Skeleton.from_names(str(category.get("name", "coco")), keypoints, bones)
+    return Skeleton.from_names(str(category.get("name", "coco")), keypoints, _bones(category, keypoints))
+
+
+def _bones(category: dict[str, Any], keypoints: list[str]) -> list[tuple[str, str]]:
+    """Name the ends of the bones, which COCO counts from 1 and many writers from 0: then one of them is 0."""
+    pairs = [(int(a), int(b)) for a, b in category.get("skeleton") or []]
+    first = 0 if any(0 in pair for pair in pairs) else 1
+    wrong = [pair for pair in pairs if not all(0 <= end - first < len(keypoints) for end in pair)]
+    if wrong:
+        warnings.warn(
+            f"category {category.get('name')}: {len(wrong)} bones name keypoints that are not among its "
+            f"{len(keypoints)}, as {list(wrong[0])}, and are left out",
+            stacklevel=2,
+        )
+    return [(keypoints[a - first], keypoints[b - first]) for a, b in pairs if (a, b) not in wrong]
 
 
 def _points(annotation: dict[str, Any], keypoints: int) -> np.ndarray:

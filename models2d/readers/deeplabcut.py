@@ -5,15 +5,20 @@ integer coordinates on pixel centres, and DeepLabCut adds half a stride when it 
 shifted.
 """
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models2d.readers.dlc_table import DlcTable, read_dlc_table
+from models2d.readers.frame_numbers import length_of, numbers_of_images
 from models2d.readers.view import ViewDetections, cleaned
 
 Float = NDArray[np.float64]
+
+PERCENT = 2.0
+"""Likelihoods above are none: networks without a last sigmoid overshoot 1 by less."""
 
 
 def read(path: Path) -> ViewDetections:
@@ -41,10 +46,13 @@ def read(path: Path) -> ViewDetections:
     if lacking:
         raise ValueError(f"{path}: has no column {' or '.join(sorted(lacking))}")
     xy = np.stack([table.grid("x"), table.grid("y")], axis=-1)
-    confidence = table.grid("likelihood") if "likelihood" in table.coordinates else np.ones(xy.shape[:-1])
-    xy, confidence = cleaned(xy, confidence)
-    order, frames = _frames(table)
+    confidence = _confidence(table, xy)
+    xy, confidence, notes = cleaned(xy, confidence)
+    order, frames, images, counted = _frames(table)
     named = table.individuals != [""]
+    late = int(order.min()) if len(order) and not images else 0
+    if late:
+        notes += (f"its first frame is {late}; there is nothing in frame 0{f' to {late - 1}' * (late > 1)}",)
     covariance = _covariance(table)
     return ViewDetections(
         path=path,
@@ -54,7 +62,26 @@ def read(path: Path) -> ViewDetections:
         covariance=None if covariance is None else _placed(covariance, order, frames),
         keypoints=tuple(table.keypoints),
         individuals=tuple(table.individuals) if named else None,
+        sparse=bool(images) and not counted,
+        images=images if counted else None,
+        notes=(*table.notes, *notes),
     )
+
+
+def _confidence(table: DlcTable, xy: Float) -> Float:
+    if "likelihood" in table.coordinates:
+        confidence = table.grid("likelihood")
+        largest = np.nanmax(confidence, initial=0.0)
+        if largest > PERCENT:
+            row, _, keypoint = (int(part[0]) for part in np.nonzero(confidence == largest))
+            raise ValueError(
+                f"{table.path}: likelihood {largest:g} of {table.keypoints[keypoint]} in row "
+                f"{table.rows[row]}: a likelihood lies between 0 and 1; divide percentages by 100"
+            )
+        return confidence
+    if "visible" in table.coordinates:  # labels: 2 visible, 1 hidden but placed, 0 not in the image
+        return np.where(table.grid("visible") == 0, 0.0, 1.0)
+    return np.ones(xy.shape[:-1])
 
 
 def _covariance(table: DlcTable) -> Float | None:
@@ -69,17 +96,33 @@ def _covariance(table: DlcTable) -> Float | None:
     return None
 
 
-def _frames(table: DlcTable) -> tuple[NDArray[np.int64], int]:
-    """Frame of each row: its number where the index counts frames, its order where it names images."""
+def _frames(table: DlcTable) -> tuple[NDArray[np.int64], int, tuple[str, ...], bool]:
+    """Return frame of each row, number of frames, images that the rows name, and whether they are counted.
+
+    A row's frame is its index, or the number in the name of its image; images that no number tells apart are
+    counted.
+    """
+    values = len(table.individuals) * len(table.keypoints)
     try:
-        numbers = np.array([float(row) for row in table.rows]).astype(np.int64)
+        stated = [float(row) for row in table.rows]
     except ValueError:
-        return np.arange(len(table.rows)), len(table.rows)
-    if len(np.unique(numbers)) != len(numbers):
-        raise ValueError(f"{table.path}: {len(numbers) - len(np.unique(numbers))} frame numbers occur twice")
-    if len(numbers) and numbers.min() < 0:
-        raise ValueError(f"{table.path}: frame numbers start at 0, got {numbers.min()}")
-    return numbers, int(numbers.max()) + 1 if len(numbers) else 0
+        images = tuple(table.rows)
+        numbers = numbers_of_images(images)
+        try:
+            length = length_of(table.path, numbers or [], values)
+        except ValueError:
+            numbers = None  # a time in the names
+        if numbers is None:
+            return np.arange(len(images)), len(images), images, True
+        return np.array(numbers, dtype=np.int64), length, images, False
+    for row, number in zip(table.rows, stated, strict=True):
+        if not number.is_integer():
+            raise ValueError(f"{table.path}: row {row}: a frame's number is whole, got {number:g}")
+    numbers = [int(number) for number in stated]
+    twice = next((number for number, count in Counter(numbers).items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(f"{table.path}: frame {twice} occurs {numbers.count(twice)} times")
+    return np.array(numbers, dtype=np.int64), length_of(table.path, numbers, values), (), False
 
 
 def _placed(values: Float, frames: NDArray[np.int64], count: int) -> Float:

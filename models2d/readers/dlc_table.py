@@ -1,6 +1,7 @@
 """The table that DeepLabCut, Lightning Pose and EKS share: csv or HDF5 with three or four header rows."""
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +26,15 @@ class DlcTable:
     rows : list of str
         The index: frame numbers, or paths of labelled images with "/" between folders.
     values : (rows, columns) float
+    notes : tuple of str
+        Columns that were left out.
     """
 
     path: Path
     columns: list[tuple[str, str, str]]
     rows: list[str]
     values: Float
+    notes: tuple[str, ...] = ()
 
     @property
     def coordinates(self) -> set[str]:
@@ -93,8 +97,13 @@ def read_dlc_table(path: Path) -> DlcTable:
 
 
 def _read_csv(path: Path) -> tuple[list[str], list[tuple[str, ...]], list[str], Float]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = list(csv.reader(file))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is not written in UTF-8: {error}; save it as UTF-8") from error
+    # Programs that write a decimal comma separate cells by semicolons.
+    separator = next((mark for mark in text[:64] if mark in ",;\t"), ",")
+    lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     names = []
     for line in lines[:4]:
         if not line or line[0] not in levels:
@@ -108,6 +117,9 @@ def _read_csv(path: Path) -> tuple[list[str], list[tuple[str, ...]], list[str], 
     depth, width = len(names), max(len(line) for line in lines[: len(names)])
     # Files of older versions repeat the scorer less often than there are columns.
     lines[0] += lines[0][-1:] * (width - len(lines[0]))
+    for place in range(1, width):  # pandas calls a cell of the header that was empty so
+        if lines[0][place].startswith("Unnamed: ") and place > 1:
+            lines[0][place] = lines[0][place - 1]
     # Newer files spread the path of the image over three index columns, whose header cells are empty.
     index = 1 + next((k for k, cell in enumerate(lines[0][1:]) if cell), 0)
     rows: list[str] = []
@@ -123,7 +135,8 @@ def _read_csv(path: Path) -> tuple[list[str], list[tuple[str, ...]], list[str], 
                 "file is cut short or damaged"
             )
         if not unlabelled:
-            table[len(rows)] = [_number(path, number + depth + 1, cell) for cell in line[index:]]
+            cells = line[index:] if separator == "," else [cell.replace(",", ".") for cell in line[index:]]
+            table[len(rows)] = [_number(path, number + depth + 1, cell) for cell in cells]
         rows.append("/".join(cell for cell in line[:index] if cell))
     header = list(zip(*(line[index:] for line in lines[:depth]), strict=True))
     return names, header, rows, table[: len(rows)]
@@ -154,7 +167,8 @@ def _table(
         raise ValueError(
             f"{path}: not a DeepLabCut table: its column levels are {', '.join(map(str, names))}"
         )
-    keep = [number for number, column in enumerate(header) if column[place["coords"]] in known]
+    kinds = [_kind(column[place["coords"]]) for column in header]
+    keep = [number for number, kind in enumerate(kinds) if kind in known]
     scorers = {header[number][place["scorer"]] for number in keep} if "scorer" in place else {""}
     if len(scorers) > 1:
         raise ValueError(
@@ -168,16 +182,31 @@ def _table(
         (
             "" if individual is None else header[number][individual],
             header[number][place["bodyparts"]],
-            header[number][place["coords"]],
+            kinds[number],
         )
         for number in keep
     ]
     if len(set(columns)) != len(columns):
         twice = next(column for column in columns if columns.count(column) > 1)
         raise ValueError(f"{path}: column {' '.join(twice).strip()} occurs twice")
-    return DlcTable(path=path, columns=columns, rows=rows, values=values[:, keep])
+    other = sorted(
+        {
+            header[number][place["coords"]]
+            for number, kind in enumerate(kinds)
+            if kind not in known and np.isfinite(values[:, number]).any()
+        }
+    )
+    notes = (f"columns called {', '.join(map(repr, other))} are left out",) if other else ()
+    return DlcTable(path=path, columns=columns, rows=rows, values=values[:, keep], notes=notes)
 
 
+def _kind(name: str) -> str:
+    """Return what a column is, however its name is spelled."""
+    kind = name.strip().lower()
+    return "likelihood" if kind in likelihoods else kind
+
+
+likelihoods = {"likelihood", "confidence", "score", "probability"}
 known = {
     "x",
     "y",

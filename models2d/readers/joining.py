@@ -59,7 +59,9 @@ def read_detections(
     if not paths:
         raise ValueError("paths: give the file of at least one view")
     views = {name: _read(name, Path(path), body) for name, path in paths.items()}
+    _tell(views)
     body = body or _common(views)
+    _check_images(views)
     length = _length(views, frames)
     chosen = {name: _chosen(name, view, body) for name, view in views.items()}
     slots = max(view.xy.shape[1] for view in views.values())
@@ -206,12 +208,37 @@ def _length(views: Mapping[str, ViewDetections], frames: int | None) -> int:
             "are missing or left over, and mend the files"
         )
     if frames is None and not whole and len(set(lengths.values())) > 1:
-        raise ValueError(
-            f"these files list only frames with detections and end at different frames: {spelled}; give "
-            f"the length "
-            "of the recording as frames="
+        warnings.warn(
+            f"the files list only frames with detections, {spelled}: the recording is taken to have {wanted}",
+            stacklevel=3,
         )
     return wanted
+
+
+def _tell(views: Mapping[str, ViewDetections]) -> None:
+    """Warn of what readers took otherwise than it is written, once for views of which the same is said."""
+    said: dict[str, list[str]] = {}
+    for name, view in views.items():
+        for note in view.notes:
+            said.setdefault(note, []).append(name)
+    for note, names in said.items():
+        files = ", ".join(views[name].path.name for name in names[:3]) + ", ..." * (len(names) > 3)
+        warnings.warn(f"view{'s' * (len(names) > 1)} {', '.join(names)}: {note} ({files})", stacklevel=3)
+
+
+def _check_images(views: Mapping[str, ViewDetections]) -> None:
+    """Refuse to pair rows of different images: where no number tells them apart, names must be alike."""
+    named = {name: view.images for name, view in views.items() if view.images is not None}
+    if not named or len(views) == 1:
+        return
+    first, images = next(iter(named.items()))
+    for name, view in views.items():
+        theirs = None if view.images is None else [image.rsplit("/", 1)[-1] for image in view.images]
+        if theirs != [image.rsplit("/", 1)[-1] for image in images]:
+            raise ValueError(
+                f"the rows of view {first} name images, as {images[0]}, and no number in their names says "
+                f"which of view {name} belongs to which; name images of one instant alike, or number the rows"
+            )
 
 
 def _chosen(name: str, view: ViewDetections, skeleton: Skeleton) -> tuple[Float, Float, Float | None]:

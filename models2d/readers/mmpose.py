@@ -5,12 +5,14 @@ Pixels: keypoints are pixel indices, so the centre of the top-left pixel is (0, 
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models2d.readers.frame_numbers import length_of
 from models2d.readers.view import ViewDetections, cleaned, stacked
 from models2d.skeleton import Skeleton
 
@@ -84,11 +86,10 @@ def read_results(path: Path, document: list[Any], skeleton: Skeleton | None = No
         points = [np.asarray(result["keypoints"], dtype=np.float64).reshape(-1, 3) for result in document]
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{path}: malformed list of COCO results: {error!r}") from error
-    frames = sorted(set(numbers))
-    people: list[list[Float]] = [[] for _ in frames]
+    people: dict[int, list[Float]] = {number: [] for number in sorted(set(numbers))}
     for number, person in zip(numbers, points, strict=True):
-        people[frames.index(number)].append(person)
-    return _view(path, frames, people, meta={}, skeleton=skeleton, sparse=True)
+        people[number].append(person)
+    return _view(path, list(people), list(people.values()), meta={}, skeleton=skeleton, sparse=True)
 
 
 def _number(image: Any) -> int:
@@ -107,17 +108,19 @@ def _view(
     counts = sorted({len(person) for frame in people for person in frame})
     if len(counts) > 1:
         raise ValueError(f"{path}: instances have different numbers of keypoints: {counts}")
-    if len(set(numbers)) != len(numbers) or min(numbers, default=0) < 0:
-        raise ValueError(f"{path}: frame numbers repeat or are negative")
+    if len(set(numbers)) != len(numbers):
+        twice = next(number for number, count in Counter(numbers).items() if count > 1)
+        raise ValueError(f"{path}: frame {twice} occurs twice")
     if not counts and skeleton is None:
         raise ValueError(f"{path}: none of its {len(people)} frames shows an instance; give the skeleton")
     keypoints = counts[0] if counts else len(skeleton.keypoints)  # type: ignore[union-attr]
     named = _named(path, keypoints, meta, skeleton)
-    frames: list[list[Float]] = [[] for _ in range(max(numbers, default=-1) + 1)]
+    slots = max((len(frame) for frame in people), default=0)
+    frames: list[list[Float]] = [[] for _ in range(length_of(path, numbers, slots * keypoints))]
     for number, frame in zip(numbers, people, strict=True):
         frames[number] = frame
     values = stacked(frames, keypoints)
-    xy, confidence = cleaned(values[..., :2], values[..., 2])
+    xy, confidence, notes = cleaned(values[..., :2], values[..., 2])
     return ViewDetections(
         path=path,
         tool="COCO" if sparse else "MMPose",
@@ -127,6 +130,7 @@ def _view(
         bones=named.bone_names,
         skeleton=named.name,
         sparse=sparse,
+        notes=notes,
     )
 
 

@@ -6,14 +6,15 @@ nothing is shifted.
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models2d.readers.frame_numbers import numbers_of_files
 from models2d.readers.view import ViewDetections, cleaned, stacked
 from models2d.skeleton import Skeleton
 
@@ -47,8 +48,9 @@ def read(folder: Path, skeleton: Skeleton | None = None) -> ViewDetections:
     ValueError
         If a file is malformed or missing from the sequence, or if the keypoints cannot be named.
     """
-    files = _sequence(folder)
-    frames = [_people(file) for file in files]
+    files = _sequence(_inner(folder))
+    parts: set[str] = set()
+    frames = [_people(file, parts) for file in files]
     counts = Counter(len(points) for people in frames for _, points in people)
     if len(counts) > 1:
         raise ValueError(f"{folder}: people have different numbers of keypoints: {sorted(counts)}")
@@ -57,7 +59,7 @@ def read(folder: Path, skeleton: Skeleton | None = None) -> ViewDetections:
     keypoints = next(iter(counts)) if counts else len(skeleton.keypoints)  # type: ignore[union-attr]
     values, individuals = _slots(folder, frames, keypoints)
     named = _named(folder, values, skeleton)
-    xy, confidence = cleaned(values[..., :2], values[..., 2])
+    xy, confidence, notes = cleaned(values[..., :2], values[..., 2])
     return ViewDetections(
         path=folder,
         tool="OpenPose",
@@ -67,43 +69,61 @@ def read(folder: Path, skeleton: Skeleton | None = None) -> ViewDetections:
         individuals=individuals,
         bones=named.bone_names,
         skeleton=named.name,
+        notes=(*notes, *([f"{' and '.join(sorted(parts))} keypoints are left out"] if parts else [])),
     )
 
 
-def _sequence(folder: Path) -> list[Path]:
-    """Files in the order of the last number in their names; a gap is an error, for a frame would be lost."""
-    files: dict[int, Path] = {}
-    for file in folder.glob("*.json"):
-        digits = re.findall(r"\d+", file.stem)
-        if not digits:
-            raise ValueError(f"{file}: expected a frame number in the file name")
-        number = int(digits[-1])
-        if number in files:
-            raise ValueError(f"{folder}: {files[number].name} and {file.name} are both frame {number}")
-        files[number] = file
-    if not files:
+def _inner(folder: Path) -> Path:
+    """Return the only folder with JSON files in it, which may be further inside."""
+    if any(folder.glob("*.json")):
+        return folder
+    inside = sorted({file.parent for file in folder.rglob("*.json")})
+    if not inside:
         raise ValueError(f"{folder}: holds no .json files")
-    lost = sorted(set(range(min(files), max(files) + 1)) - set(files))
-    if lost:
+    if len(inside) > 1:
+        names = ", ".join(str(path.relative_to(folder)) for path in inside[:6])
+        raise ValueError(f"{folder}: {len(inside)} folders in it hold .json files ({names}); give one view's")
+    return inside[0]
+
+
+def _sequence(folder: Path) -> list[Path]:
+    """Files in the order of the number that counts them; a gap is an error, for a frame would be lost."""
+    files = sorted(folder.glob("*.json"))
+    numbers = numbers_of_files([file.stem for file in files])
+    if numbers is None:
         raise ValueError(
-            f"{folder}: {len(lost)} of the frames {min(files)} to {max(files)} have no file, the first is "
-            f"{lost[0]}"
+            f"{folder}: no number in the names of its files tells the frames apart, as {files[0].name}; "
+            "expected one frame number in each file name"
         )
-    return [files[number] for number in sorted(files)]
+    ordered = sorted(zip(numbers, files, strict=True))
+    first, last = ordered[0][0], ordered[-1][0]
+    if last - first + 1 != len(files):
+        before = next(a for (a, _), (b, _) in pairwise(ordered) if b != a + 1)
+        raise ValueError(
+            f"{folder}: {last - first + 1 - len(files)} of the frames {first} to {last} have no file, the "
+            f"first is {before + 1}"
+        )
+    return [file for _, file in ordered]
 
 
-def _people(file: Path) -> list[tuple[int, Float]]:
+def _people(file: Path, parts: set[str]) -> list[tuple[int, Float]]:
+    """Return id and body keypoints of everybody in a frame; add what else there is to `parts`."""
     try:
-        people = json.loads(file.read_text())["people"]
-        return [
-            (
-                int(np.ravel(person.get("person_id", -1))[0]),
-                np.asarray(person["pose_keypoints_2d"], dtype=np.float64).reshape(-1, 3),
-            )
-            for person in people
-            if person and person["pose_keypoints_2d"]
-        ]
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError, IndexError) as error:
+        people = json.loads(file.read_text(encoding="utf-8-sig"))["people"]
+        found = []
+        for person in people:
+            if not person:
+                continue
+            old = "pose_keypoints_2d" not in person  # OpenPose 1.0 and before
+            body = person["pose_keypoints" if old else "pose_keypoints_2d"]
+            for part in ("face", "hand_left", "hand_right"):
+                if any(person.get(f"{part}_keypoints{'' if old else '_2d'}") or ()):
+                    parts.add(part.split("_")[0])
+            if body:
+                points = np.asarray(body, dtype=np.float64).reshape(-1, 3)
+                found.append((int(np.ravel(person.get("person_id", -1))[0]), points))
+        return found
+    except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{file}: not an OpenPose frame: {error!s}") from error
 
 

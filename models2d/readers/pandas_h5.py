@@ -79,7 +79,7 @@ def _fixed(group: h5py.Group) -> Table:
         if data.dtype == object:
             raise ValueError(f"{group.file.filename}: holds pickled objects, which are not read")
         _, items = _labels(group, f"block{block}_items")
-        array = np.asarray(data, dtype=np.float64)
+        array = np.asarray(_plain(data), dtype=np.float64)
         values[:, [place[item] for item in items]] = array if array.shape[0] == len(index) else array.T
     return names, header, ["/".join(row) for row in index], values
 
@@ -102,7 +102,9 @@ def _labels(group: h5py.Group, axis: str) -> tuple[list[str], list[tuple[str, ..
 def _plain(data: h5py.Dataset) -> NDArray[np.generic]:
     if data.dtype == object or data.attrs.get("PSEUDOATOM") in {b"object", "object"}:
         raise ValueError(f"{data.file.filename}: {data.name} holds pickled objects, which are not read")
-    return np.asarray(data[()])
+    # pandas cannot store an array without elements: it writes one of ones, and the true shape beside it.
+    shape = literals(bytes(data.attrs["shape"])) if "shape" in data.attrs else data.shape
+    return np.empty(shape, dtype=data.dtype) if 0 in shape else np.asarray(data[()])
 
 
 def _text(value: object) -> str:

@@ -1,8 +1,10 @@
 """Tell by its content which tool wrote a file of detections, and read it."""
 
+import re
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from models2d.readers import deeplabcut, mmpose, openpose, sleap, sleap_project
 from models2d.readers.view import ViewDetections
@@ -35,8 +37,23 @@ def read_view(path: Path, skeleton: Skeleton | None = None) -> ViewDetections:
     ValueError
         If the file is empty, malformed or of no known tool.
     """
-    if path.is_dir():
-        return openpose.read(path, skeleton)
+    view = openpose.read(path, skeleton) if path.is_dir() else _read_file(path, skeleton)
+    _check_pixels(view)
+    return view
+
+
+def _check_pixels(view: ViewDetections) -> None:
+    """Refuse coordinates that are shares of the image, which OpenPose and MediaPipe write if asked to."""
+    xy = view.xy[np.isfinite(view.xy).all(axis=-1)]
+    if len(xy) > 1 and np.abs(xy).max() <= 1 and (xy % 1 != 0).any():
+        raise ValueError(
+            f"{view.path}: its coordinates lie between {xy.min():.3g} and {xy.max():.3g}: these are shares "
+            "of the image, not pixels; write pixels (OpenPose: --keypoint_scale 0), or multiply x by the "
+            "width and y by the height"
+        )
+
+
+def _read_file(path: Path, skeleton: Skeleton | None) -> ViewDetections:
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file or folder")
     with path.open("rb") as file:
@@ -81,9 +98,11 @@ def _text(path: Path, start: bytes) -> ViewDetections:
     try:
         first = start.decode("utf-8-sig", errors="strict" if len(start) < 4096 else "ignore").splitlines()[0]
     except UnicodeDecodeError as error:
+        if b"\0" not in start or start.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise ValueError(f"{path}: is not written in UTF-8: {error}; save it as UTF-8") from error
         raise _unknown(path) from error
     cells = [cell.strip() for cell in first.split(",")]
-    if cells[0] == "scorer":
+    if re.match(r'"?scorer"?[,;\t]', first):
         return deeplabcut.read(path)
     if cells[:2] == ["track", "frame_idx"]:
         return sleap.read_csv(path)

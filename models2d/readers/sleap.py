@@ -6,12 +6,14 @@ corner; sleap-io, through which .slp files are read, takes half a pixel off them
 """
 
 import csv
+import json
 from pathlib import Path
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from models2d.readers.frame_numbers import length_of
 from models2d.readers.view import ViewDetections, cleaned
 
 Float = NDArray[np.float64]
@@ -36,17 +38,21 @@ def read_analysis(path: Path) -> ViewDetections:
     """
     try:
         with h5py.File(path) as file:
-            xy = np.moveaxis(file["tracks"][()], (0, 1, 2, 3), (1, 3, 2, 0)).astype(np.float64)
+            xy = _ordered(file["tracks"], ("track", "xy", "node", "frame"), ("frame", "track", "node", "xy"))
             keypoints = [name.decode() for name in file["node_names"][()]]
             tracks = [name.decode() for name in file["track_names"][()] if isinstance(name, bytes)]
             edges = file["edge_inds"][()] if "edge_inds" in file else np.zeros((0, 2), dtype=np.int64)
-            scores = np.moveaxis(file["point_scores"][()], 2, 0) if "point_scores" in file else None
+            scores = None
+            if "point_scores" in file:
+                scores = _ordered(
+                    file["point_scores"], ("track", "node", "frame"), ("frame", "track", "node")
+                )
     except (OSError, KeyError, ValueError) as error:
         raise ValueError(f"{path}: damaged or not a SLEAP analysis file: {error}") from error
     if xy.shape[2] != len(keypoints) or xy.shape[3] != 2:
         raise ValueError(f"{path}: tracks have {xy.shape[2]} nodes, but {len(keypoints)} are named")
     confidence = _confidence(xy, scores)
-    xy, confidence = cleaned(xy, confidence)
+    xy, confidence, notes = cleaned(xy, confidence)
     return ViewDetections(
         path=path,
         tool="SLEAP",
@@ -55,7 +61,22 @@ def read_analysis(path: Path) -> ViewDetections:
         keypoints=tuple(keypoints),
         individuals=tuple(tracks) if len(tracks) == xy.shape[1] else None,
         bones=[(keypoints[a], keypoints[b]) for a, b in edges],
+        notes=notes,
     )
+
+
+def _ordered(data: h5py.Dataset, order: tuple[str, ...], wanted: tuple[str, ...]) -> Float:
+    """Put axes in order: as the array's `dims` or the file's `preset` say, else as SLEAP writes them."""
+    named, preset = data.attrs.get("dims"), data.file.attrs.get("preset")
+    if named is not None:
+        order = tuple(json.loads(named))
+    elif preset == "standard":
+        order = wanted
+    if sorted(order) != sorted(wanted) or data.ndim != len(order):
+        raise ValueError(
+            f"{data.name} has {data.ndim} axes, {', '.join(order)}; expected {', '.join(wanted)}"
+        )
+    return np.asarray(data[()], dtype=np.float64).transpose([order.index(name) for name in wanted])
 
 
 def _confidence(xy: Float, scores: Float | None) -> Float:
@@ -100,7 +121,7 @@ def read_csv(path: Path) -> ViewDetections:
             raise ValueError(f"{path}, line {number}: {error}") from error
     values, names = _slots(path, instances, len(keypoints))
     xy = values[..., :2]
-    xy, confidence = cleaned(xy, _confidence(xy, values[..., 2]))
+    xy, confidence, notes = cleaned(xy, _confidence(xy, values[..., 2]))
     return ViewDetections(
         path=path,
         tool="SLEAP",
@@ -109,6 +130,7 @@ def read_csv(path: Path) -> ViewDetections:
         keypoints=tuple(keypoints),
         individuals=names,
         sparse=True,
+        notes=notes,
     )
 
 
@@ -125,8 +147,9 @@ def _slots(
     taken = {(frame, slot) for (frame, _, _), slot in zip(instances, places, strict=True)}
     if len(taken) != len(instances):
         raise ValueError(f"{path}: a track occurs twice in {len(instances) - len(taken)} frames")
-    frames = max((frame for frame, _, _ in instances), default=-1) + 1
-    values = np.full((frames, max(places, default=0) + 1, keypoints, 3), np.nan)
+    slots = max(places, default=0) + 1
+    frames = length_of(path, [frame for frame, _, _ in instances], slots * keypoints)
+    values = np.full((frames, slots, keypoints, 3), np.nan)
     for (frame, _, points), slot in zip(instances, places, strict=True):
         values[frame, slot] = points
     return values, tuple(tracks) if tracked else None

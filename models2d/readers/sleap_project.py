@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from models2d.errors import ModelError
+from models2d.readers.frame_numbers import length_of
 from models2d.readers.view import ViewDetections, cleaned
 
 
@@ -83,11 +84,13 @@ def read(path: Path) -> ViewDetections:
                 rows[frame.frame_idx, slot] = _points(instance)
     if not rows:
         raise ValueError(f"{path}: holds no instance")
-    shape = (max(frame for frame, _ in rows) + 1, max(slot for _, slot in rows) + 1, len(skeleton.nodes), 3)
+    slots = max(slot for _, slot in rows) + 1
+    frames = length_of(path, [frame for frame, _ in rows], slots * len(skeleton.nodes))
+    shape = (frames, slots, len(skeleton.nodes), 3)
     values = np.full(shape, np.nan)
     for place_, points in rows.items():
         values[place_] = points
-    xy, confidence = cleaned(values[..., :2], values[..., 2])
+    xy, confidence, notes = cleaned(values[..., :2], values[..., 2])
     names = [node.name for node in skeleton.nodes]
     return ViewDetections(
         path=path,
@@ -98,6 +101,7 @@ def read(path: Path) -> ViewDetections:
         individuals=tuple(tracks) if len(tracks) == shape[1] else None,
         bones=[(names[a], names[b]) for a, b in skeleton.edge_inds],
         sparse=True,
+        notes=notes,
     )
 
 

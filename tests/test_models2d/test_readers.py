@@ -266,6 +266,9 @@ def test_mmpose_video_and_coco_results(tmp_path):
     flat = np.column_stack([points, np.full(17, 1.3)]).ravel().tolist()
     results = [{"image_id": f"{n}.jpg", "category_id": 1, "keypoints": flat, "score": 2.0} for n in (0, 2, 2)]
     (tmp_path / "coco.json").write_text(json.dumps(results))
-    found = read_detections({"a": tmp_path / "coco.json"}, fps=25, frames=5)
+    with pytest.warns(
+        UserWarning, match="view a: 51 of 51 confidences are above 1, up to 1.3, and count as 1"
+    ):
+        found = read_detections({"a": tmp_path / "coco.json"}, fps=25, frames=5)
     assert np.isfinite(found.xy[:, 0, :, 0, 0]).sum(axis=1).tolist() == [1, 0, 2, 0, 0]
     assert found.confidence[0, 0, 0, 0] == 1.0

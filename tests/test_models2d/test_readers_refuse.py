@@ -86,7 +86,7 @@ def test_infinite_coordinate(tmp_path):
 
 
 def test_repeated_frame_number(tmp_path):
-    refused("1 frame numbers occur twice", {"back": csv(tmp_path / "a.csv", [0, 1, 1])})
+    refused("frame 1 occurs 2 times", {"back": csv(tmp_path / "a.csv", [0, 1, 1])})
 
 
 def test_frames_left_out_of_a_csv_are_missing(tmp_path):
@@ -170,7 +170,8 @@ def test_sparse_files_of_different_length(tmp_path):
         rows = [{"image_id": frame, "keypoints": [5.0, 6.0, 0.5] * 17, "score": 1} for frame in (0, last)]
         (tmp_path / f"{name}.json").write_text(json.dumps(rows))
     both = {name: tmp_path / f"{name}.json" for name in "ab"}
-    refused("a 6, b 8; give the length", both)
+    with pytest.warns(UserWarning, match="a 6, b 8: the recording is taken to have 8"):
+        assert read_detections(both, fps=1).shape[0] == 8
     refused("a 6, b 8; the recording has 7", both, frames=7)
     assert read_detections(both, fps=1, frames=8).shape[0] == 8
 
