@@ -28,6 +28,8 @@ class Intrinsics:
     model : "pinhole" or "fisheye"
     covered : (n, 2) float, px
         Corners of the convex part of the image on which the lens was fitted; None where that is not known.
+    size_known : bool
+        False where a file did not store the size and it was guessed.
 
     Raises
     ------
@@ -41,6 +43,7 @@ class Intrinsics:
     distortion: Float = field(default_factory=lambda: np.zeros(5))
     model: str = "pinhole"
     covered: Float | None = None
+    size_known: bool = True
 
     def __post_init__(self) -> None:
         """Check and freeze."""
@@ -163,7 +166,7 @@ class Intrinsics:
         Parameters
         ----------
         size : (2,) int, px
-            Width, height; must keep the aspect ratio (a crop is not a change of resolution).
+            Width, height; must keep the aspect ratio to a pixel (a crop is not a change of resolution).
 
         Returns
         -------
@@ -172,7 +175,7 @@ class Intrinsics:
         Raises
         ------
         ValueError
-            If the aspect ratio differs by more than 1%.
+            If the image would not have the same aspect ratio, with up to a pixel for rounding.
 
         Examples
         --------
@@ -180,7 +183,7 @@ class Intrinsics:
         np.float64(400.0)
         """
         sx, sy = size[0] / self.size[0], size[1] / self.size[1]
-        if abs(sx / sy - 1) > 0.01:
+        if min(abs(size[1] - sx * self.size[1]), abs(size[0] - sy * self.size[0])) > 1:
             raise ValueError(
                 f"size: intrinsics for {self.size} cannot be rescaled to {tuple(size)}: another aspect ratio "
                 "means a crop, which needs a calibration of its own"

@@ -165,6 +165,49 @@ class Rig:
             )
         )
 
+    def resized(self, sizes: ArrayLike) -> "Rig":
+        """Return the same cameras for images of another resolution, as a trial may have.
+
+        Parameters
+        ----------
+        sizes : (views, 2) int, px
+            Width, height of each camera's images. A size that a file did not store is taken from here.
+
+        Returns
+        -------
+        rig : Rig
+
+        Raises
+        ------
+        ValueError
+            If images have another aspect ratio than those that a camera was calibrated on: a part was cut
+            out, or the image was turned, and where is not known. Camera and sizes are named.
+
+        Examples
+        --------
+        >>> from calibration import Intrinsics
+        >>> lens = Intrinsics.from_focal((640, 480), 800.0)
+        >>> rig = Rig(cameras=(Camera.from_rotvec("left", lens, [0, 0, 0], [0, 0, 0]),))
+        >>> rig.resized([[320, 240]]).cameras[0].intrinsics.K[0, 0]
+        np.float64(400.0)
+        """
+        cameras = []
+        for camera, (width, height) in zip(self.cameras, np.asarray(sizes, dtype=int).tolist(), strict=True):
+            lens = camera.intrinsics
+            if not lens.size_known:
+                lens = replace(lens, size=(width, height), size_known=True)
+            elif lens.size != (width, height):
+                try:
+                    lens = lens.rescaled((width, height))
+                except ValueError as error:
+                    raise ValueError(
+                        f"camera {camera.name}: images of {width} x {height} px do not fit its "
+                        f"calibration on {lens.size[0]} x {lens.size[1]} px: another aspect ratio means that "
+                        "a part was cut out or the image was turned; calibrate in the format of the trial"
+                    ) from error
+            cameras.append(replace(camera, intrinsics=lens))
+        return Rig(cameras=tuple(cameras))
+
     def moved(self, new_from_world: RigidTransform) -> "Rig":
         """Return the same rig described in another world frame.
 

@@ -33,6 +33,8 @@ class Detections2D:
     fps : float, Hz
     times : (frames, views) float, s, or None
         When each view took each frame; None where all views took frame n at n / fps.
+    sizes : (views, 2) int, px, or None
+        Width, height of the images in which they were found, where that is known.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class Detections2D:
     fps: float
     covariance: Float | None = None
     times: Float | None = None
+    sizes: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         """Check and freeze."""
@@ -89,6 +92,7 @@ class Detections2D:
             subjects=("subject",),
             fps=self.fps,
             times=self.times,
+            sizes=self.sizes,
         )
 
 
@@ -107,6 +111,7 @@ class Tracks2D:
     subjects : tuple of str
     fps : float, Hz
     times : (frames, views) float, s, or None
+    sizes : (views, 2) int, px, or None
 
     Raises
     ------
@@ -122,6 +127,7 @@ class Tracks2D:
     fps: float
     covariance: Float | None = None
     times: Float | None = None
+    sizes: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         """Check and freeze."""
@@ -144,7 +150,7 @@ def checked_points(points: Any, individuals: str) -> dict[str, Any]:
 
     Parameters
     ----------
-    points : object with xy, confidence, covariance, times, views, skeleton and fps
+    points : object with xy, confidence, covariance, times, sizes, views, skeleton and fps
     individuals : str
         What the third axis is called.
 
@@ -202,6 +208,14 @@ def checked_points(points: Any, individuals: str) -> dict[str, Any]:
         "confidence": frozen(np.minimum(confidence, 1.0), confidence.shape, "confidence"),
         "covariance": covariance,
         "times": times,
+        "sizes": None if points.sizes is None else _checked_sizes(points.sizes, len(views)),
         "views": views,
         "fps": float(points.fps),
     }
+
+
+def _checked_sizes(sizes: Any, views: int) -> NDArray[np.int64]:
+    checked = frozen(sizes, (views, 2), "sizes", np.int64)
+    if (checked <= 0).any():
+        raise ValueError(f"sizes: expected a positive width and height per view, got {checked.tolist()}")
+    return checked

@@ -147,6 +147,9 @@ def on_common_clock(tracks: Sequence[Tracks2D], fps: float | None = None) -> tup
         confidence=confidence,
         covariance=covariance,
         times=times,
+        sizes=None
+        if any(one.sizes is None for one in tracks)
+        else np.concatenate([one.sizes for one in tracks]),
         views=views,
         skeleton=first.skeleton,
         subjects=first.subjects,

@@ -48,7 +48,7 @@ def unswap(tracks: Tracks2D, rig: Rig) -> tuple[Tracks2D, Bool]:
     ValueError
         If a view is not in the rig.
     """
-    rig = matched(rig, tracks.views)
+    rig = matched(rig, tracks.views, tracks.sizes)
     frames, views, subjects, keypoints = tracks.shape
     flat, weight = observations(tracks)
     usual = noise_scale(flat, weight, rig)

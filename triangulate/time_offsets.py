@@ -98,7 +98,7 @@ def find_offsets(
     """
     from triangulate.smoothing.smoother import smooth
 
-    rig = matched(rig, tracks.views)
+    rig = matched(rig, tracks.views, tracks.sizes)
     times = clock(tracks)
     start = times.min(initial=0.0)
     views = len(tracks.views)

@@ -2,7 +2,8 @@
 
 Sections `[cam_0]`... hold name, size, matrix, distortions, rotation and translation (world to camera), and
 fisheye. Anipose stores no unit; we write `unit = "m"` into `[metadata]`, where other readers ignore it, and
-the covered part of each image as `covered` into the camera's section. Sections are padded with zeros, since
+the covered part of each image as `covered`, and a size that was guessed as `size_known = false`, into the
+camera's section. Sections are padded with zeros, since
 anipose sorts them as text.
 """
 
@@ -41,6 +42,8 @@ def write(rig: Rig, path: Path, unit: str = "m") -> None:
         section = camera_section(camera, metres)
         if camera.intrinsics.covered is not None:
             section["covered"] = camera.intrinsics.covered
+        if not camera.intrinsics.size_known:
+            section["size_known"] = False
         document[f"cam_{view:0{digits}}"] = section
     document["metadata"] = {"unit": unit}
     write_toml(document, path)

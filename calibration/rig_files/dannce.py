@@ -13,7 +13,7 @@ import scipy.io
 
 from calibration.camera import Camera, Intrinsics
 from calibration.rig import Rig
-from calibration.rig_files.sizes import size_or_guess
+from calibration.rig_files.sizes import guessed_size
 from calibration.rig_files.toml_cameras import rotvec_of
 from calibration.rig_files.units import agreed_unit
 
@@ -59,7 +59,10 @@ def _camera(path: Path, name: str, values: Any, metres: float) -> Camera:
     radial[: len(given)] = given
     p1, p2 = np.atleast_1d(values["TDistort"]).astype(np.float64)
     intrinsics = Intrinsics(
-        size=size_or_guess(path, name, K), K=K, distortion=np.array([radial[0], radial[1], p1, p2, radial[2]])
+        size=guessed_size(path, name, K),
+        K=K,
+        distortion=np.array([radial[0], radial[1], p1, p2, radial[2]]),
+        size_known=False,
     )
     rotvec = rotvec_of(np.asarray(values["r"], dtype=np.float64).T)
     return Camera.from_rotvec(name, intrinsics, rotvec, np.ravel(values["t"]).astype(np.float64) * metres)

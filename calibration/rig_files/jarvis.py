@@ -7,7 +7,7 @@ import numpy as np
 
 from calibration.camera import Camera, Intrinsics
 from calibration.rig import Rig
-from calibration.rig_files.sizes import size_or_guess
+from calibration.rig_files.sizes import guessed_size
 from calibration.rig_files.storage import opened
 from calibration.rig_files.toml_cameras import rotvec_of
 from calibration.rig_files.units import agreed_unit
@@ -33,9 +33,10 @@ def read(path: Path, unit: str | None = None) -> Rig:
     width, height = storage.getNode("image_width"), storage.getNode("image_height")
     size = None if width.empty() or height.empty() else (int(width.real()), int(height.real()))
     intrinsics = Intrinsics(
-        size=size or size_or_guess(path, path.stem, K),
+        size=size or guessed_size(path, path.stem, K),
         K=K,
         distortion=matrix("distortionCoefficients").ravel(),
+        size_known=size is not None,
     )
     camera = Camera.from_rotvec(path.stem, intrinsics, rotvec_of(matrix("R").T), matrix("T").ravel() * metres)
     return Rig(cameras=(camera,))

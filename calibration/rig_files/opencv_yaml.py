@@ -9,7 +9,7 @@ import numpy as np
 from calibration.atomic import replacing
 from calibration.camera import Camera, Intrinsics
 from calibration.rig import Rig
-from calibration.rig_files.sizes import size_or_guess
+from calibration.rig_files.sizes import guessed_size
 from calibration.rig_files.storage import opened, strings
 from calibration.rig_files.toml_cameras import rotvec_of
 from calibration.rig_files.units import agreed_unit, metres_per
@@ -84,7 +84,9 @@ def _intrinsics(storage: Any, name: str, path: Path) -> Intrinsics:
     height, width = (storage.getNode(f"{letter}_{name}") for letter in "HW")
     size = None if height.empty() else (int(width.real()), int(height.real()))
     distortion = _matrix(storage, f"dist_{name}", path).ravel()
-    return Intrinsics(size=size or size_or_guess(path, name, K), K=K, distortion=distortion)
+    return Intrinsics(
+        size=size or guessed_size(path, name, K), K=K, distortion=distortion, size_known=size is not None
+    )
 
 
 def _rotvec(storage: Any, name: str, path: Path) -> Any:

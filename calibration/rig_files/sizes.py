@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 
-def size_or_guess(path: Path, name: str, K: Any) -> tuple[int, int]:
+def guessed_size(path: Path, name: str, K: Any) -> tuple[int, int]:
     """Take the image to be centred on the principal point, and say so.
 
     Parameters
@@ -22,7 +22,7 @@ def size_or_guess(path: Path, name: str, K: Any) -> tuple[int, int]:
     size = max(round(2 * float(K[0, 2])) + 1, 1), max(round(2 * float(K[1, 2])) + 1, 1)
     warnings.warn(
         f"{path}: the image size of camera {name} is not stored; taken as {size[0]} x {size[1]}, twice the "
-        "principal point. Set Intrinsics.size, or only the check for points outside the image goes wrong",
+        "principal point. Where a recording is at hand its size is taken instead",
         stacklevel=4,
     )
     return size

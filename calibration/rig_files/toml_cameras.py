@@ -41,7 +41,7 @@ class Section:
         return array
 
     def camera(self, metres: float, name: str | None = None) -> Camera:
-        """Read the camera: name, size, matrix, distortions, rotation, translation, fisheye, covered."""
+        """Read the camera: name, size, matrix, distortions, rotation, translation and what is optional."""
         K = self.array("matrix", (3, 3))
         if not np.allclose(K[2], [0, 0, 1]):
             raise self.error("matrix", f"the last row must be [0, 0, 1], got {K[2].tolist()}")
@@ -54,6 +54,7 @@ class Section:
                 distortion=self.array("distortions", (-1,), (1, -1)).ravel(),
                 model="fisheye" if self.values.get("fisheye") else "pinhole",
                 covered=covered,
+                size_known=self.values.get("size_known") is not False,
             )
         except ValueError as error:
             if str(error).startswith(str(self.path)):

@@ -170,6 +170,7 @@ def _together(
         skeleton=model.skeleton,
         fps=fps,
         times=recording.times,
+        sizes=recording.sizes,
     )
 
 

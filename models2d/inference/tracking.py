@@ -71,6 +71,7 @@ def follow(
         skeleton=detections.skeleton,
         fps=detections.fps,
         times=detections.times,
+        sizes=detections.sizes,
     )
 
 

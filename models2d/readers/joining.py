@@ -133,6 +133,7 @@ def read_tracks(
         skeleton=detections.skeleton,
         subjects=tuple(subjects),
         fps=detections.fps,
+        sizes=detections.sizes,
     )
 
 
@@ -289,4 +290,5 @@ def _as_detections(
         skeleton=body,
         fps=points.fps if fps is None else fps,
         times=points.times,
+        sizes=points.sizes,
     )

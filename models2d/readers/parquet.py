@@ -29,8 +29,8 @@ def write(points: Detections2D | Tracks2D, path: str | Path) -> None:
     Notes
     -----
     A row per frame, view, slot and keypoint in this order: `frame view slot keypoint x y confidence`, with
-    `cov_xx cov_xy cov_yy` and `time` where they are known. Missing is NaN. Skeleton, fps and names are JSON
-    in the schema's metadata.
+    `cov_xx cov_xy cov_yy` and `time` where they are known. Missing is NaN. Skeleton, fps, sizes and names are
+    JSON in the schema's metadata.
     """
     subjects = points.subjects if isinstance(points, Tracks2D) else None
     frames, views, slots, keypoints = points.shape
@@ -69,6 +69,7 @@ def _header(points: Detections2D | Tracks2D) -> dict[str, Any]:
         "shape": list(points.shape),
         "views": list(points.views),
         "fps": points.fps,
+        "sizes": None if points.sizes is None else points.sizes.tolist(),
         "skeleton": {
             "name": points.skeleton.name,
             "keypoints": list(points.skeleton.keypoints),
@@ -135,6 +136,7 @@ def _points(table: pa.Table, header: dict[str, Any], shape: tuple[int, ...]) -> 
             mirror=np.array(body["mirror"], dtype=np.int64),
         ),
         "fps": header["fps"],
+        "sizes": header.get("sizes"),
     }
     if header["kind"] == "Tracks2D":
         return Tracks2D(subjects=tuple(header["subjects"]), **fields)

@@ -112,7 +112,7 @@ def test_boxes_between_located_frames_follow_the_motion(recording):
 class Stills:
     """A recording in memory: one camera, and spots where they are wanted."""
 
-    names, paths, fps, times = ("only",), (), 30.0, None
+    names, paths, fps, times, sizes = ("only",), (), 30.0, None, None
 
     def __init__(self, *spots):
         self.spots = spots

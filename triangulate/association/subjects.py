@@ -9,6 +9,7 @@ from triangulate.association.groups import grouped, sharpened
 from triangulate.association.links import Chain, body_size, linked
 from triangulate.association.rays import rays_of
 from triangulate.errors import TriangulationError
+from triangulate.points.reconstruction import matched
 
 Float = NDArray[np.float64]
 
@@ -66,7 +67,7 @@ def associate(
         raise ValueError(f"pixel_sigma: expected positive numbers, got {pixel_sigma}")
     if len(detections.views) < 2:
         raise ValueError(f"detections: at least two views are needed, got {', '.join(detections.views)}")
-    rays = rays_of(detections, rig.select(detections.views), pixel_sigma)
+    rays = rays_of(detections, matched(rig, detections.views, detections.sizes), pixel_sigma)
     groups = grouped(sharpened(rays) if pixel_sigma is None else rays)
     if not len(groups.frame):
         raise TriangulationError(_nothing(detections))
@@ -121,4 +122,5 @@ def _tracks(detections: Detections2D, chains: list[Chain]) -> Tracks2D:
         subjects=tuple(f"subject{number + 1}" for number in range(len(chains))),
         fps=detections.fps,
         times=detections.times,
+        sizes=detections.sizes,
     )

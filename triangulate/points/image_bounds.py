@@ -7,6 +7,7 @@ import numpy as np
 from calibration.rig import Rig
 from models2d.detections import Detections2D
 from triangulate.errors import TriangulationError
+from triangulate.points.reconstruction import matched
 
 MOST_OUTSIDE = 0.2
 """More than this share outside means other cameras or another resolution, not slips of a network."""
@@ -34,7 +35,7 @@ def inside_images(detections: Detections2D, rig: Rig) -> tuple[Detections2D, dic
     ValueError
         If the rig lacks a camera.
     """
-    rig = rig.select(detections.views)
+    rig = matched(rig, detections.views, detections.sizes)
     sizes = np.array([camera.intrinsics.size for camera in rig.cameras], dtype=np.float64)
     room = sizes[None, :, None, None]
     xy = detections.xy

@@ -69,7 +69,7 @@ def reconstruct(
     ValueError
         If a view of the tracks is not in the rig, or an option is out of range.
     """
-    rig = matched(rig, tracks.views)
+    rig = matched(rig, tracks.views, tracks.sizes)
     if not 0 <= min_confidence <= 1:
         raise ValueError(f"min_confidence: expected a number between 0 and 1, got {min_confidence}")
     tracks = synchronised(tracks)
@@ -112,13 +112,15 @@ def reconstruct(
     return with_calibration(trajectories, tracks, rig, rigs)
 
 
-def matched(rig: Rig, views: Sequence[str]) -> Rig:
+def matched(rig: Rig, views: Sequence[str], sizes: NDArray[np.int64] | None = None) -> Rig:
     """Return the cameras of these views, in their order.
 
     Parameters
     ----------
     rig : Rig
     views : sequence of str
+    sizes : (views, 2) int, px, optional
+        Of the images that the points were found in.
 
     Returns
     -------
@@ -127,7 +129,7 @@ def matched(rig: Rig, views: Sequence[str]) -> Rig:
     Raises
     ------
     ValueError
-        If a view has no camera; both lists are named.
+        If a view has no camera (both lists are named), or was calibrated on images of another size.
     """
     missing = [view for view in views if view not in rig.names]
     if missing:
@@ -135,7 +137,16 @@ def matched(rig: Rig, views: Sequence[str]) -> Rig:
             f"no camera called {', '.join(missing)}: the tracks have the views {', '.join(views)}, "
             f"the rig has the cameras {', '.join(rig.names)}"
         )
-    return rig.select(views)
+    rig = rig.select(views)
+    if sizes is not None:
+        for camera, size in zip(rig.cameras, sizes.tolist(), strict=True):
+            if camera.intrinsics.size_known and camera.intrinsics.size != tuple(size):
+                raise ValueError(
+                    f"view {camera.name}: points were found in images of {size[0]} x {size[1]} px, and its "
+                    f"camera was calibrated on {' x '.join(map(str, camera.intrinsics.size))} px; use "
+                    "rig.resized(sizes) where only the resolution differs"
+                )
+    return rig
 
 
 def found_scale(tracks: Tracks2D, rig: Rig, min_confidence: float = 0.0) -> float:

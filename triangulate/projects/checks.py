@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calibration.camera import Camera, Intrinsics
 from calibration.errors import CalibrationError
 from calibration.points.drift import DriftReport
 from calibration.recordings.recording import Recording
@@ -22,6 +23,7 @@ from triangulate.projects.recordings import (
     read_files,
     sightings_of,
 )
+from triangulate.projects.resolution import rig_for
 
 SAMPLED = 60
 """Frames of the calibration recording in which the board is looked for."""
@@ -122,7 +124,9 @@ def _calibration(project: Project, progress: Progress | None) -> Iterator[Findin
 def _trial(project: Project, trial: Trial) -> Iterator[Finding]:
     where = f"trial {trial.name}"
     if trial.recording is not None:
-        yield from _recording(trial.recording, project, where)
+        recording = yield from _recording(trial.recording, project, where)
+        if recording is not None:
+            yield from _resolution(project, recording, where)
     if trial.detections is None:
         if project.model is None:
             yield Finding(where=where, text="neither files of detections nor a model are named", bad=True)
@@ -138,6 +142,31 @@ def _trial(project: Project, trial: Trial) -> Iterator[Finding]:
         text=f"detections: {found.shape[0]} frames, {found.shape[2]} individuals at most, "
         f"{len(found.skeleton.keypoints)} keypoints, {found.fps:g} Hz, {100 * seen.mean():.0f}% present",
     )
+
+
+def _resolution(project: Project, recording: Recording, where: str) -> Iterator[Finding]:
+    """Say whether a trial is of another size than the calibration, which may not be done yet."""
+    source, file, unit = project.calibration.recording, project.calibration.rig, project.calibration.unit
+    try:
+        if file is not None:
+            rig = Rig.load(file, unit=unit).select(project.cameras)
+        elif project.rig_file.is_file():
+            rig = Rig.load(project.rig_file).select(project.cameras)
+        elif source is not None:
+            other = open_recording(project, source, "calibration")
+            lenses = [Intrinsics.from_focal((width, height), width) for width, height in other.sizes.tolist()]
+            views = zip(other.names, lenses, strict=True)
+            rig = Rig(cameras=tuple(Camera.from_rotvec(name, lens, [0] * 3, [0] * 3) for name, lens in views))
+        else:
+            return
+        _, note = rig_for(rig, recording.names, recording.sizes, where)
+    except ProjectError as error:
+        yield Finding(where=where, text=str(error).removeprefix(f"{where}: "), bad=True)
+    except (CalibrationError, ValueError, OSError):
+        return  # said of the calibration itself
+    else:
+        if note:
+            yield Finding(where=where, text=note)
 
 
 def _recording(

@@ -11,9 +11,10 @@ from calibration.points.drift import DriftReport, check_drift
 from calibration.points.refining import PointsReport, refine_cameras
 from calibration.rig import Rig
 from models2d.detections import Detections2D
-from triangulate.errors import ProjectError
+from triangulate.errors import ProjectError, TriangulationError
 from triangulate.points.image_bounds import inside_images
 from triangulate.projects.project import Project, Trial
+from triangulate.projects.resolution import at_calibrated_size
 
 MOST_FRAMES = 2000
 """Frames of a trial that are looked at, evenly picked: more would not tell more."""
@@ -64,7 +65,7 @@ def drifts(project: Project) -> Iterable[tuple[Trial, DriftReport | str]]:
         if _detections_file(project, trial).is_file():
             try:
                 yield trial, trial_drift(project, trial, rig)
-            except (CalibrationError, ValueError) as error:
+            except (CalibrationError, ProjectError, TriangulationError, ValueError) as error:
                 yield trial, f"whether the rig still fits cannot be told: {error}"
 
 
@@ -134,7 +135,8 @@ def _points(project: Project, trial: Trial, rig: Rig) -> tuple[tuple[str, ...], 
     file = _detections_file(project, trial)
     if not file.is_file():
         raise ProjectError(f"{file} is not there yet; run `triangulate detect {project.file}` first")
-    found, _ = inside_images(read_detections(file), rig)
+    found = at_calibrated_size(read_detections(file), rig, f"trial {trial.name}")
+    found, _ = inside_images(found, rig)
     xy = _identified(project, found, rig)
     picks = np.unique(np.linspace(0, len(xy) - 1, min(MOST_FRAMES, len(xy))).round().astype(int))
     return found.views, xy[picks].transpose(0, 2, 3, 1, 4).reshape(-1, len(found.views), 2)

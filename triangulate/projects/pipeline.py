@@ -4,13 +4,14 @@ A stage writes its results whole or not at all, with a record of its inputs and 
 nothing where that record still holds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError
@@ -26,6 +27,9 @@ from triangulate.projects.outcomes import Outcome, Progress
 from triangulate.projects.project import BLOCK, Project, Trial
 from triangulate.projects.reconstruction import reconstruct_trial
 from triangulate.projects.recordings import check_mirrored, find_boards, open_recording, read_files
+from triangulate.projects.resolution import rig_for
+
+Int = NDArray[np.int64]
 
 DRAWS = 100
 """Rigs drawn from the calibration's uncertainty, kept beside it for the covariance of points."""
@@ -189,6 +193,7 @@ def detect_trial(
     if reason is None:
         return Outcome(stage="detect", trial=trial.name, outputs=(output,))
     found = read_files(project, trial) if trial.detections else _run_network(project, trial, model, progress)
+    _check_size(project, found.views, found.sizes, trial)
     from models2d.readers.writing import write_detections
 
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -219,6 +224,7 @@ def _run_network(
     if trial.recording is None:
         raise ProjectError(f"{project.file}: trial {trial.name}: needs a recording")
     recording = open_recording(project, trial.recording, f"trial {trial.name}")
+    _check_size(project, recording.names, recording.sizes, trial)
     try:
         network = load_model(model, precision=project.precision)
     except ValueError as error:
@@ -235,6 +241,12 @@ def _run_network(
         fps=project.fps,
         progress=progress,
     )
+
+
+def _check_size(project: Project, views: Sequence[str], sizes: Int | None, trial: Trial) -> None:
+    """Refuse images that do not fit the rig, where there is one already, before they are looked at."""
+    if project.rig_file.is_file():
+        rig_for(Rig.load(project.rig_file), views, sizes, f"trial {trial.name}")
 
 
 def run_project(

@@ -15,6 +15,7 @@ from triangulate.points.image_bounds import inside_images
 from triangulate.projects.freshness import record_of, save_record, stale
 from triangulate.projects.outcomes import Outcome, Progress
 from triangulate.projects.project import Project, Trial
+from triangulate.projects.resolution import rig_for
 from triangulate.smoothing.solve_report import SolveReport
 from triangulate.smoothing.stated_limits import JointLimit, read_joint_limits
 
@@ -73,8 +74,10 @@ def reconstruct_trial(
     from triangulate.points.reconstruction import reconstruct
     from triangulate.reporting.report import write_report
 
-    rig, rigs = Rig.load(rig_file), _draws(project)
-    inside, dropped = inside_images(read_detections(detections), rig)
+    found, rigs = read_detections(detections), _draws(project)
+    rig, rescaled = rig_for(Rig.load(rig_file), found.views, found.sizes, f"trial {trial.name}")
+    rigs = tuple(rig_for(one, found.views, found.sizes, f"trial {trial.name}")[0] for one in rigs)
+    inside, dropped = inside_images(found, rig)
     tracks, swaps = _sides_mended(project, _tracks(project, inside, rig), rig)
     raw = final = reconstruct(tracks, rig, min_confidence=project.min_confidence)
     report = None
@@ -95,7 +98,17 @@ def reconstruct_trial(
     write(kept, outputs[1])
     for path in exports:
         write(final, path)
-    write_report(outputs[2], final, rig, tracks=tracks, raw=raw, solve=report, swaps=swaps, title=trial.name)
+    write_report(
+        outputs[2],
+        final,
+        rig,
+        tracks=tracks,
+        raw=raw,
+        solve=report,
+        swaps=swaps,
+        notes=[rescaled] if rescaled else [],
+        title=trial.name,
+    )
     write(final, outputs[0])
     save_record(outputs[0], record)
     return Outcome(
@@ -110,7 +123,8 @@ def reconstruct_trial(
         + "".join(
             f"; {count} detections outside the image of {view} left out" for view, count in dropped.items()
         )
-        + _moved(report, outputs[-1].name),
+        + _moved(report, outputs[-1].name)
+        + (f"; {rescaled}" if rescaled else ""),
     )
 
 

@@ -206,5 +206,6 @@ def read_files(project: Project, trial: Trial) -> Detections2D:
         found = named_by_view(found, project.views, skeleton)
     widths: list[int | None] = [None] * len(found.views)
     if recording is not None:
-        widths = [int(recording.sizes[recording.names.index(name), 0]) for name in found.views]
+        sizes = recording.sizes[[recording.names.index(name) for name in found.views]]
+        found, widths = replace(found, sizes=sizes), [int(width) for width in sizes[:, 0]]
     return in_views(found, project.views, widths) if project.views else found

@@ -53,6 +53,7 @@ def write_report(
     raw: Trajectories3D | None = None,
     solve: SolveReport | None = None,
     swaps: Mapping[str, int] | None = None,
+    notes: Sequence[str] = (),
     title: str = "Trial",
 ) -> None:
     """Write the report of a trial as one HTML file that needs no network.
@@ -70,11 +71,13 @@ def write_report(
         Of the smoother.
     swaps : mapping of str to int, optional
         Frames in which left and right were exchanged, by view; those without any left out.
+    notes : sequence of str
+        What was done to the trial that a reader should know, a sentence or clause each.
     title : str
     """
     views = [] if rig is None or tracks is None else view_quality(trajectories, rig, tracks)
     sections = [
-        _section("In short", _verdict_list(verdicts(trajectories, views, solve, swaps))),
+        _section("In short", _verdict_list(verdicts(trajectories, views, solve, swaps)) + _note_list(notes)),
         _section("Motion", _plot(figure(trajectories, rig), height=620)),
         _section(
             "What is known about each point", _plot(status_plot(trajectories)) + _gap_list(trajectories)
@@ -125,6 +128,10 @@ def _plot(made: go.Figure, height: int | None = None) -> str:
         auto_play=False,
         config={"displaylogo": False, "responsive": True},
     )
+
+
+def _note_list(notes: Sequence[str]) -> str:
+    return "".join(f'<p class="note">{escape(note[0].upper() + note[1:])}.</p>' for note in notes)
 
 
 def _verdict_list(said: Sequence[Verdict]) -> str:

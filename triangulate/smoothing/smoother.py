@@ -160,7 +160,7 @@ def smooth(
         raise ValueError(f"max_gap: expected a time of 0 s or more, got {max_gap}")
     if len(rigs) and refine_cameras is not None:
         raise ValueError("give rigs or refine_cameras, not both: refined cameras are drawn from what remains")
-    rig = matched(rig, tracks.views)
+    rig = matched(rig, tracks.views, tracks.sizes)
     order = 2 if acceleration_sigma is not None else 3
     motion_sigma = acceleration_sigma if order == 2 else jerk_sigma
     options = Options(order, pixel_sigma, motion_sigma, bone_sigma, bone_lengths, symmetric, joint_limits)
