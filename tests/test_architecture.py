@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -87,6 +88,44 @@ def test_exported_names_exist_and_are_public(layer):
     for name in package.__all__:
         assert not name.startswith("_")
         assert getattr(package, name).__doc__, f"{layer}.{name} has no docstring"
+
+
+SCRIPT = """\
+from pathlib import Path
+
+import calibration, models2d, triangulate
+
+
+def work(folder: Path) -> None:
+    board = calibration.Board.charuco(columns=7, rows=5, square=0.1, marker=0.075, dictionary="4X4_50")
+    observations = calibration.find_corners(calibration.Recording.open(folder), board)
+    rig, report = calibration.calibrate(observations)
+    tracks = models2d.read_detections({"left": folder / "left.csv"}).as_tracks()
+    trajectories, fit = triangulate.smooth(tracks, rig, triangulate.reconstruct(tracks, rig))
+    reveal_type(rig)
+    reveal_type(report.median)
+    reveal_type(trajectories.xyz)
+    triangulate.write(trajectories, 3)  # wrong
+    print(triangulate.no_such_name)  # wrong
+"""
+
+
+def test_a_users_script_is_checked_with_its_types(tmp_path):
+    pytest.importorskip("mypy", reason="types are checked where mypy is installed (extra dev)")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--cache-dir", tmp_path]
+    found = subprocess.run(
+        [*command, "--config-file", root / "pyproject.toml", tmp_path / "script.py"],
+        cwd=root,
+        check=False,
+        capture_output=True,
+        text=True,
+    ).stdout
+    said = [line.split(": ", 1)[1] for line in found.splitlines()[:-1]]
+    wanted = ("calibration.rig.Rig", "float", "float64", "Argument 2 to .write.*int", "no_such_name")
+    assert len(said) == len(wanted), found
+    for line, part in zip(said, wanted, strict=True):
+        assert re.search(part, line), found
 
 
 @pytest.mark.parametrize("path", modules, ids=ids)

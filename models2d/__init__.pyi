@@ -1,0 +1,35 @@
+"""Find keypoints in every view: networks, other tools' files, metrics."""
+
+from .detections import Detections2D as Detections2D
+from .detections import Tracks2D as Tracks2D
+from .errors import ModelError as ModelError
+from .evaluation.evaluating import evaluate as evaluate
+from .grouping.assembly import group_by_program as group_by_program
+from .grouping.assembly import group_by_tags as group_by_tags
+from .inference.detecting import detect as detect
+from .inference.tracking import follow as follow
+from .labelling.choosing import read_labels as read_labels
+from .labelling.choosing import write_labels as write_labels
+from .labelling.images import extract_images as extract_images
+from .labelling.images import labels_from as labels_from
+from .labels import LabelledFrame as LabelledFrame
+from .labels import Labels as Labels
+from .model_files.hub import load_vitpose as load_vitpose
+from .model_files.onnx import OnnxTopDown as OnnxTopDown
+from .model_files.onnx import export_onnx as export_onnx
+from .model_files.pretrained import load_backbone as load_backbone
+from .model_files.torchvision import KeypointRCNN as KeypointRCNN
+from .model_files.weights import load_model as load_model
+from .model_files.weights import save_model as save_model
+from .models.bottom_up import BottomUp as BottomUp
+from .models.ensemble import Ensemble as Ensemble
+from .models.pose_model import PoseModel as PoseModel
+from .models.recipe import Recipe as Recipe
+from .models.top_down import TopDown as TopDown
+from .readers.joining import read_detections as read_detections
+from .readers.joining import read_tracks as read_tracks
+from .readers.writing import write_detections as write_detections
+from .skeleton import Skeleton as Skeleton
+from .training.augmentation import Augmentation as Augmentation
+from .training.trainer import TrainingOptions as TrainingOptions
+from .training.trainer import train as train
