@@ -44,3 +44,5 @@ from .swaps import unswap as unswap
 from .time_offsets import find_offsets as find_offsets
 from .trajectories import Status as Status
 from .trajectories import Trajectories3D as Trajectories3D
+
+__version__: str

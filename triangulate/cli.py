@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from calibration.errors import CalibrationError
 from models2d.errors import ModelError
+from triangulate import __version__
 from triangulate.cli_models import add_model_commands
 from triangulate.errors import ProjectError, TriangulationError
 
@@ -62,6 +63,12 @@ class Commands(TyperGroup):
             raise typer.Exit(1) from error
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        say(__version__)
+        raise typer.Exit
+
+
 def _complain(message: str) -> None:
     paragraph = f"triangulate: {' '.join(message.split())}"
     typer.echo(textwrap.fill(paragraph, 100, break_long_words=False, break_on_hyphens=False), err=True)
@@ -76,6 +83,16 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and end.")
+    ] = False,
+) -> None:
+    """3D motion from several cameras: calibrate, find keypoints in every view, get 3D trajectories."""
+
 
 Folder = Annotated[Path, typer.Argument(help="The project's folder, or its project.toml.")]
 Trials = Annotated[list[str] | None, typer.Argument(help="Names of trials; all unless given.")]

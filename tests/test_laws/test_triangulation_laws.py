@@ -14,7 +14,7 @@ from triangulate import solve_points, triangulate_points
 METHODS = ["linear", "refined", "ransac"]
 RIG = ring()
 each_method = pytest.mark.parametrize("method", METHODS)
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 
 seeds = st.integers(0, 2**32 - 1)
 vectors = arrays(np.float64, 3, elements=st.floats(-2, 2))

@@ -51,7 +51,7 @@ def value(grouping, unary, edges, pairwise):
     return unary[taken].sum() + pairwise[together].sum()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10**6), detections=st.integers(1, 4), classes=st.integers(1, 2), bias=st.floats(-2, 2)
 )
@@ -70,7 +70,7 @@ def test_the_program_finds_the_optimum(seed, detections, classes, bias):
         assert (grouping.person[detection == name] >= 0).sum() <= 1
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10**6))
 def test_the_program_finds_the_optimum_where_edges_are_few(seed):
     random = np.random.default_rng(seed)

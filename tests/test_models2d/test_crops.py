@@ -22,7 +22,7 @@ def centre_of_mass(image):
     return np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     x=st.floats(100, 220),
     y=st.floats(80, 160),
@@ -36,7 +36,7 @@ def test_a_spot_is_cut_and_found_again(x, y, left, top, w):
     np.testing.assert_allclose(scale * centre_of_mass(patch) + shift, [x, y], atol=0.15)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), side=st.floats(60, 600))
 def test_augmentation_moves_image_and_keypoint_alike(seed, side):
     random = np.random.default_rng(seed)

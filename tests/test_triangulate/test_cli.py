@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import triangulate
 from models2d import read_detections, write_detections
 from triangulate.cli import app
 from triangulate.synthetic.scene import write_video
@@ -101,6 +102,10 @@ def test_run_says_what_is_up_to_date(demo_run):
         "reconstruct walk: up to date",
     ]
     assert result.stderr == ""  # no progress bar where there is no terminal
+
+
+def test_the_version():
+    assert run("--version").output.strip() == triangulate.__version__
 
 
 def test_init_then_check(videos):
