@@ -18,6 +18,7 @@ from models2d.errors import ModelError
 from triangulate import __version__
 from triangulate.cli_models import add_model_commands
 from triangulate.errors import ProjectError, TriangulationError
+from triangulate.projects.outcomes import Outcome
 
 EXPECTED = (
     ProjectError,
@@ -69,9 +70,13 @@ def _say_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _complain(message: str) -> None:
-    paragraph = f"triangulate: {' '.join(message.split())}"
-    typer.echo(textwrap.fill(paragraph, 100, break_long_words=False, break_on_hyphens=False), err=True)
+def _complain(*messages: str) -> None:
+    """Say on one paragraph each what went wrong, and first of several how many they are."""
+    head = [f"triangulate: {len(messages)} failures:"] if len(messages) > 1 else []
+    begin = "- " if head else "triangulate: "
+    paragraphs = [*head, *(begin + " ".join(message.split()) for message in messages)]
+    for paragraph in paragraphs:
+        typer.echo(textwrap.fill(paragraph, 100, break_long_words=False, break_on_hyphens=False), err=True)
 
 
 app = typer.Typer(
@@ -214,8 +219,8 @@ def calibrate(project: Folder, force: Force = False) -> None:
     Writes calibration.toml and calibration.html. The board's corners are kept in .corners, so that other
     options do not look for them again; delete it at will.
     """
-    from triangulate.projects.pipeline import calibrate_project
     from triangulate.projects.project import load_project
+    from triangulate.projects.rig_stages import calibrate_project
 
     _report(calibrate_project(load_project(project), force=force, progress=bar))
 
@@ -250,12 +255,13 @@ def detect(project: Folder, trials: Trials = None, force: Force = False) -> None
 
     Writes results/TRIAL/detections.parquet.
     """
-    from triangulate.projects.pipeline import detect_trial
+    from triangulate.projects.detection import detect_trial
+    from triangulate.projects.pipeline import run_trials
     from triangulate.projects.project import load_project
 
     loaded = load_project(project)
-    for trial in loaded.chosen(tuple(trials or ())):
-        _report(detect_trial(loaded, trial, force=force, progress=bar))
+    chosen = loaded.chosen(tuple(trials or ()))
+    _report_all(run_trials(loaded, chosen, (detect_trial,), force=force, progress=bar))
 
 
 @app.command(epilog="Example: triangulate reconstruct recordings/ walk")
@@ -264,22 +270,25 @@ def reconstruct(project: Folder, trials: Trials = None, force: Force = False) ->
 
     Writes results/TRIAL/trajectories.parquet, report.html and the exports.
     """
+    from triangulate.projects.pipeline import run_trials
     from triangulate.projects.project import load_project
     from triangulate.projects.reconstruction import reconstruct_trial
 
     loaded = load_project(project)
-    for trial in loaded.chosen(tuple(trials or ())):
-        _report(reconstruct_trial(loaded, trial, force=force, progress=bar))
+    chosen = loaded.chosen(tuple(trials or ()))
+    _report_all(run_trials(loaded, chosen, (reconstruct_trial,), force=force, progress=bar))
 
 
-@app.command(epilog="Example: triangulate run recordings/")
-def run(project: Folder, force: Force = False) -> None:
-    """Do every stage that is out of date."""
+@app.command(epilog="Example: triangulate run recordings/ walk")
+def run(project: Folder, trials: Trials = None, force: Force = False) -> None:
+    """Do every stage that is out of date.
+
+    A trial that fails does not stop the others; exit code 1 if one did, or an export could not be written.
+    """
     from triangulate.projects.pipeline import run_project
     from triangulate.projects.project import load_project
 
-    for outcome in run_project(load_project(project), force=force, progress=bar):
-        _report(outcome)
+    _report_all(run_project(load_project(project), tuple(trials or ()), force=force, progress=bar))
 
 
 @app.command(epilog="Example: triangulate export results/walk/trajectories.parquet --to trc,c3d,movement")
@@ -297,22 +306,49 @@ def export(
     if unknown or not wanted:
         raise ValueError(f"no format called {', '.join(unknown) or repr(to)}; known are {', '.join(FORMATS)}")
     trajectories = read(file)
+    failed = []
     for name in wanted:
         path = file.with_name(file.name.removesuffix(".parquet") + FORMATS[name][0])
-        write(trajectories, path)
-        say(f"wrote {path}")
+        try:
+            write(trajectories, path)
+        except EXPECTED as error:
+            failed.append(str(error) or type(error).__name__)
+        else:
+            say(f"wrote {path}")
+    if failed:
+        _complain(*failed)
+        raise typer.Exit(1)
 
 
 add_model_commands(app)
 
 
-def _report(outcome: Any) -> None:
-    what = " ".join(filter(None, (outcome.stage, outcome.trial)))
-    if outcome.reason is None:
-        say(f"{what}: up to date")
-        return
-    summary = f"; {outcome.summary}" if outcome.summary else ""
-    say(f"{what}: {outcome.seconds:.1f} s{summary}")
+def _report_all(outcomes: Iterable[Outcome]) -> None:
+    """Say what stages did as they end, and at the end what failed; exit code 1 then."""
+    failed = []
+    for outcome in outcomes:
+        _report(outcome)
+        failed += [
+            f"{outcome.what}: {format} is not written: {why}" for format, why in outcome.missing.items()
+        ]
+        if outcome.error is None:
+            continue
+        if not isinstance(outcome.error, EXPECTED) or os.environ.get("TRIANGULATE_TRACEBACK"):
+            traceback.print_exception(outcome.error)
+        failed.append(f"{outcome.what}: {str(outcome.error) or type(outcome.error).__name__}")
+    if failed:
+        _complain(*failed)
+        raise typer.Exit(1)
+
+
+def _report(outcome: Outcome) -> None:
+    if outcome.error is not None:
+        say(f"{outcome.what}: failed")
+    elif outcome.reason is None:
+        say(f"{outcome.what}: up to date")
+    else:
+        summary = f"; {outcome.summary}" if outcome.summary else ""
+        say(f"{outcome.what}: {outcome.seconds:.1f} s ({outcome.reason}){summary}")
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -4,9 +4,8 @@ Only the table at its end knows the truth.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +15,11 @@ from calibration.similarity import fit_similarity
 from models2d.readers.joining import read_detections
 from triangulate.export.formats import read
 from triangulate.points.solving import triangulate_points
-from triangulate.projects.freshness import record_of, save_record, stale
 from triangulate.projects.outcomes import Outcome, Progress
 from triangulate.projects.pipeline import run_project
 from triangulate.projects.project import FILE, Project, load_project
+from triangulate.projects.stage import Stage
+from triangulate.projects.staging import Staging
 from triangulate.projects.start import write_project
 from triangulate.synthetic import scene as synthetic
 
@@ -68,21 +68,29 @@ def render_demo(folder: Path, scene: synthetic.Scene, progress: Progress | None 
     -------
     outcome : Outcome
     """
-    began = perf_counter()
-    options = {"frames": [len(scene.world_from_board), len(scene.xyz)], "seed": scene.seed}
-    files = [
-        *(folder / "calibration" / f"{name}.avi" for name in scene.rig.names),
-        *(folder / "trials" / TRIAL / f"{name}.avi" for name in scene.rig.names),
-        folder / FILE,
-    ]
-    record = record_of({}, options)
-    reason = stale(files, record)
-    if reason is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        synthetic.write_recording(scene, folder, progress=progress)
+    videos = tuple(
+        folder / part / f"{name}.avi"
+        for part in ("calibration", f"trials/{TRIAL}")
+        for name in scene.rig.names
+    )
+
+    def work(staged: Staging) -> str:
+        scratch = staged(folder / FILE).parent
+        synthetic.write_recording(scene, scratch, progress=progress)
+        for video in videos:
+            (scratch / video.relative_to(folder)).replace(staged(video))
+        return ""
+
+    outcome = Stage(
+        name="render",
+        inputs={},
+        options={"frames": [len(scene.world_from_board), len(scene.xyz)], "seed": scene.seed},
+        outputs=videos,
+        work=work,
+    ).run()
+    if outcome.reason is not None or not (folder / FILE).exists():
         write_project(folder, board=scene.board, model="demo", floor_frame=0, overwrite=True)
-        save_record(files[0], record)
-    return Outcome(stage="render", outputs=(folder / FILE,), seconds=perf_counter() - began, reason=reason)
+    return replace(outcome, outputs=(folder / FILE,))
 
 
 def run_demo(folder: Path, scene: synthetic.Scene, progress: Progress | None = None) -> Iterator[Outcome]:
@@ -99,7 +107,10 @@ def run_demo(folder: Path, scene: synthetic.Scene, progress: Progress | None = N
     outcome : Outcome
     """
     yield render_demo(folder, scene, progress)
-    yield from run_project(load_project(folder), progress=progress)
+    for outcome in run_project(load_project(folder), progress=progress):
+        if outcome.error is not None:
+            raise outcome.error
+        yield outcome
 
 
 def compare(project: Project, scene: synthetic.Scene) -> Comparison:

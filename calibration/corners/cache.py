@@ -16,9 +16,6 @@ from calibration.recordings.recording import Recording
 VERSION = 1
 """Raised whenever the detection gives other corners."""
 
-WHOLE = 1 << 26
-"""Files up to so many bytes are read whole; of larger ones, 64 evenly spread parts of 1 MiB."""
-
 
 def load_corners(
     folder: Path, recording: Recording, board: Board, **options: Any
@@ -109,14 +106,5 @@ def _path(folder: Path, recording: Recording, board: Board, options: dict[str, A
 
 
 def _content(path: Path) -> bytes:
-    digest = hashlib.sha256()
-    length = path.stat().st_size
-    digest.update(str(length).encode())
     with path.open("rb") as file:
-        if length <= WHOLE:
-            digest.update(file.read())
-        else:
-            for start in np.linspace(0, length - (1 << 20), 64).astype(np.int64).tolist():
-                file.seek(start)
-                digest.update(file.read(1 << 20))
-    return digest.digest()
+        return hashlib.file_digest(file, "sha256").digest()

@@ -91,6 +91,24 @@ def write(rig: Rig, path: str | Path, *, format: str = "anipose", unit: str | No
     getattr(import_module(f"calibration.rig_files.{module}"), function)(rig, Path(path), unit or usual)
 
 
+def files_of(path: str | Path) -> tuple[Path, ...]:
+    """List the files that reading a calibration reads.
+
+    Parameters
+    ----------
+    path : path
+        A file or folder that `read` takes.
+
+    Returns
+    -------
+    files : tuple of path
+        The path itself, or all files that its format spreads a calibration over.
+    """
+    path = Path(path)
+    reader = _recognised(path.read_bytes()) if path.is_file() else None
+    return tuple(path.parent / name for name in getattr(reader, "FILES", (path.name,)))
+
+
 def _recognised(content: bytes) -> ModuleType | None:
     for name in _readers:
         module = import_module(f"calibration.rig_files.{name}")

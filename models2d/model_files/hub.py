@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models2d.decoding.heatmaps import Grid, decode
 from models2d.errors import ModelError
+from models2d.model_files.places import RT_DETR
 from models2d.models.crops import cut, in_proportion
 from models2d.models.pose_model import Found
 from models2d.models.rough_look import sure_box
@@ -21,8 +22,6 @@ Image = NDArray[np.uint8]
 Float = NDArray[np.float64]
 
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-RT_DETR = "PekingU/rtdetr_r50vd_coco_o365"
-"""The detector used where none is named."""
 
 
 def load_vitpose(

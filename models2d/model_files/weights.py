@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from models2d.errors import ModelError
 from models2d.model_files.hub import load_vitpose
 from models2d.model_files.onnx import OnnxTopDown
+from models2d.model_files.places import is_hub_name, is_shipped, shipped
 from models2d.model_files.published import load_published
 from models2d.models.bottom_up import BottomUp
 from models2d.models.pose_model import FrameModel, Model, PoseModel
@@ -18,8 +19,6 @@ from models2d.models.recipe import Recipe
 from models2d.networks.filling import fill
 from models2d.networks.registry import build
 from models2d.skeleton import Skeleton
-
-shipped = Path(__file__).parents[1] / "shipped"
 
 
 def save_model(model: PoseModel | BottomUp, path: str | Path, *, half: bool = False) -> None:
@@ -112,9 +111,9 @@ def _loaded(
     input_size: tuple[int, int] | None,
 ) -> Model | FrameModel:
     path = Path(source)
-    if not path.suffix and (shipped / f"{source}.safetensors").is_file():
+    if is_shipped(source):
         path = shipped / f"{source}.safetensors"
-    if path.is_dir() or (not path.is_file() and _hub_name(str(source))):
+    if path.is_dir() or (not path.is_file() and is_hub_name(str(source))):
         return load_vitpose(source, skeleton=skeleton, device=device)
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in shipped.glob("*.safetensors"))) or "none"
@@ -127,11 +126,6 @@ def _loaded(
     if path.suffix == ".safetensors" and "recipe" in _header(path):
         return _load_own(path, device, flip)
     return load_published(path, skeleton=skeleton, input_size=input_size, device=device, flip=flip)
-
-
-def _hub_name(source: str) -> bool:
-    """Tell OWNER/NAME from a path to a file that is not there."""
-    return source.count("/") == 1 and not source.startswith((".", "/")) and not Path(source).suffix
 
 
 def _header(path: Path) -> dict[str, str]:

@@ -1,5 +1,8 @@
 """Every format is read back by a reader that is not ours, or by a strict one made of the format's rules."""
 
+import re
+from dataclasses import replace
+
 import ezc3d
 import h5py
 import numpy as np
@@ -8,9 +11,11 @@ import pytest
 from scipy.io import netcdf_file
 
 import triangulate
+from models2d import Skeleton
 from tests.test_triangulate.strict_trc import read_trc
 from tests.test_triangulate.trajectory_samples import sample
-from triangulate.export.formats import FORMATS, format_of
+from triangulate.export.extent import Extent
+from triangulate.export.formats import FORMATS, format_of, refusal
 
 
 def needs_extra(name):
@@ -97,6 +102,86 @@ def test_c3d_refuses_what_its_frame_counter_cannot_hold(tmp_path):
         triangulate.write(sample(frames=65536), tmp_path / "t.c3d")
     triangulate.write(sample(frames=65535), tmp_path / "t.c3d")
     assert ezc3d.c3d(str(tmp_path / "t.c3d"))["data"]["points"].shape == (4, 3, 65535)
+
+
+def test_what_ezc3d_reads_of_a_longer_file_is_why_it_is_refused(tmp_path, monkeypatch):
+    """Once ezc3d reads longer files, in whatever way of marking them, the limit can go."""
+    monkeypatch.setattr("triangulate.export.c3d.MOST_FRAMES", 10**6)
+    triangulate.write(sample(frames=65536), tmp_path / "t.c3d")
+    assert ezc3d.c3d(str(tmp_path / "t.c3d"))["data"]["points"].shape == (4, 3, 65535)
+
+
+def named(keypoints, frames=2, subjects=("ann",)):
+    """Trajectories of keypoints of such names, as many as there are names."""
+    points = sample(frames=frames, subjects=subjects)
+    shape = (frames, len(subjects), len(keypoints))
+    return replace(
+        points,
+        xyz=np.random.default_rng(0).normal(size=(*shape, 3)),
+        covariance=np.broadcast_to(np.eye(3), (*shape, 3, 3)),
+        inliers=np.ones((frames, len(points.views), *shape[1:]), dtype=bool),
+        status=np.zeros(shape, dtype=np.int8),
+        error=np.zeros(shape),
+        skeleton=Skeleton.from_names("long", list(keypoints), [(keypoints[0], keypoints[-1])]),
+    )
+
+
+LIMITS = [
+    ("c3d", dict(frames=65536, subjects=("ann",)), "1 to 65535 frames, got 65536"),
+    ("c3d", dict(frames=9, subjects=("ann",), keypoints=("ü" * 128,)), "at most 255 bytes, .* has 256"),
+    ("c3d", dict(frames=9, subjects=("ann",), keypoints=("a b", "a_b")), "'a_b' do not"),
+    ("trc", dict(frames=9, subjects=("ann",), keypoints=("a b", "a_b")), "'a_b' do not"),
+    ("anipose", dict(frames=9, subjects=("ann",), keypoints=("a b", "a_b")), "'a_b' do not"),
+    ("nwb", dict(frames=9, subjects=("ann", "bob")), "one subject per file, got ann, bob"),
+    ("nwb", dict(frames=9, subjects=("ann",), keypoints=("left/ear",)), "neither / nor :, got 'left/ear'"),
+    ("nwb", dict(frames=9, subjects=("ann",), keypoints=tuple("k" * n for n in range(1, 258))), "256 key"),
+    ("movement", dict(frames=10**7, subjects=("ann",), keypoints=tuple("abcdefghi")), "need 2160000000"),
+]
+
+
+@pytest.mark.parametrize(("name", "extent", "reason"), LIMITS)
+def test_what_a_format_cannot_hold_is_known_before_there_is_any(name, extent, reason):
+    needs_extra(name)
+    assert re.search(reason, refusal(name, Extent(**extent)))
+
+
+@pytest.mark.parametrize(
+    ("name", "extent", "reason"), [limit for limit in LIMITS[:-1] if "keypoints" in limit[1]]
+)
+def test_the_writer_refuses_by_the_same_limit(tmp_path, name, extent, reason):
+    needs_extra(name)
+    with pytest.raises(ValueError, match=reason):
+        triangulate.write(named(extent["keypoints"]), tmp_path / f"t{FORMATS[name][0]}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("frames", [1, 65535, 65536, 10**7])
+def test_formats_without_limits_have_none(frames):
+    extent = Extent(frames=frames, subjects=("ann", "bob"), keypoints=("left/ear", "ü" * 300))
+    for name in set(FORMATS) - {"c3d", "nwb", "movement"}:
+        assert refusal(name, extent) is None
+
+
+def test_a_package_that_is_missing_is_known_too(monkeypatch):
+    monkeypatch.setattr("triangulate.export.formats.find_spec", lambda _: None)
+    assert "pip install" in refusal("nwb", Extent(frames=9, subjects=("ann",)))
+
+
+def test_nwb_keeps_bones_of_as_many_keypoints_as_it_takes(tmp_path):
+    pynwb = pytest.importorskip("pynwb")
+    pytest.importorskip("ndx_pose")
+    triangulate.write(named([f"k{i}" for i in range(256)]), tmp_path / "t.nwb")
+    with pynwb.NWBHDF5IO(str(tmp_path / "t.nwb"), "r") as io:
+        skeletons = io.read().processing["behavior"]["Skeletons"].skeletons
+        np.testing.assert_array_equal(next(iter(skeletons.values())).edges[:], [[0, 255]])
+
+
+def test_deeplabcut_3d_of_more_columns_than_an_attribute_holds(tmp_path):
+    points = named([f"keypoint number {i}" for i in range(1500)])
+    triangulate.write(points, tmp_path / "t.dlc.h5")
+    table = pd.read_hdf(tmp_path / "t.dlc.h5", key="df_with_missing")
+    np.testing.assert_array_equal(table.to_numpy().reshape(points.xyz.shape), points.xyz)
+    assert table.columns.get_level_values("bodyparts")[-1] == "keypoint number 1499"
 
 
 @pytest.mark.parametrize("frames", [0, 1])

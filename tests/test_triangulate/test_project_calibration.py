@@ -9,9 +9,9 @@ from calibration import CalibrationError, Rig, find_corners
 from calibration.corners import finding
 from triangulate import ProjectError, triangulate_points
 from triangulate.projects.checks import check_project
-from triangulate.projects.pipeline import calibrate_project
 from triangulate.projects.project import load_project
 from triangulate.projects.recordings import open_recording
+from triangulate.projects.rig_stages import calibrate_project
 
 
 @pytest.fixture

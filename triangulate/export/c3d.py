@@ -6,17 +6,48 @@ import ezc3d
 import numpy as np
 
 from calibration.atomic import replacing
-from triangulate.export.formats import marker_names
+from triangulate.export.extent import Extent
+from triangulate.export.formats import marker_names, point_names
 from triangulate.trajectories import Trajectories3D
 
 MASKED_CAMERAS = 7
 """A C3D file has room for so many cameras per point."""
 
 MOST_FRAMES = 65535
-"""The frame counter of the format ends here, and readers stop at it without a word."""
+"""Where the frame counter of the format ends.
+
+Longer files need what makers added (TRIAL:ACTUAL_END_FIELD, POINT:LONG_FRAMES, POINT:FRAMES as a float).
+ezc3d reads none of these: of a file of its own with more frames it reads so many, without a word.
+"""
+
+LONGEST_NAME = 255
+"""Bytes of a marker's name."""
 
 NEARLY_ZERO = 1e-6
 """Millimetres in place of an exact (0, 0, 0), which C3D readers take for a missing point."""
+
+
+def limit(extent: Extent) -> str | None:
+    """Say what a C3D file cannot hold.
+
+    Parameters
+    ----------
+    extent : Extent
+
+    Returns
+    -------
+    reason : str or None
+    """
+    if not 1 <= extent.frames <= MOST_FRAMES:
+        return (
+            f"a C3D file holds 1 to {MOST_FRAMES} frames, got {extent.frames}; write TRC or Parquet, or a "
+            "long recording in parts"
+        )
+    for name in point_names(extent.subjects, extent.keypoints, ":"):
+        size = len(name.encode())
+        if size > LONGEST_NAME:
+            return f"names in a C3D file have at most {LONGEST_NAME} bytes, {name[:40]}... has {size}"
+    return None
 
 
 def write(trajectories: Trajectories3D, path: str | Path) -> None:
@@ -29,18 +60,8 @@ def write(trajectories: Trajectories3D, path: str | Path) -> None:
     ----------
     trajectories : Trajectories3D
     path : path
-
-    Raises
-    ------
-    ValueError
-        If the recording is empty or longer than the format can count.
     """
     frames = trajectories.shape[0]
-    if not 1 <= frames <= MOST_FRAMES:
-        raise ValueError(
-            f"{path}: a C3D file holds 1 to {MOST_FRAMES} frames, got {frames}; write TRC or Parquet, "
-            "or a long recording in parts"
-        )
     markers = marker_names(trajectories, joint=":")
     xyz = 1000 * trajectories.xyz.reshape(frames, len(markers), 3)
     xyz = np.where((xyz == 0).all(axis=-1, keepdims=True), NEARLY_ZERO, xyz)

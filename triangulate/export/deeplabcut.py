@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pandas as pd
+from tables.exceptions import HDF5ExtError
 
 from calibration.atomic import replacing
 from triangulate.trajectories import Trajectories3D
 
 SCORER = "triangulate"
+KEY = "df_with_missing"
 
 
 def to_table(trajectories: Trajectories3D) -> pd.DataFrame:
@@ -44,6 +46,17 @@ def write(trajectories: Trajectories3D, path: str | Path) -> None:
         if temporary.suffix.lower() == ".csv":
             table.to_csv(temporary, float_format="%.9g", lineterminator="\n")
         else:
-            table.to_hdf(
-                temporary, key="df_with_missing", mode="w", format="table" if len(table) else "fixed"
-            )
+            _to_hdf(table, temporary)
+
+
+def _to_hdf(table: pd.DataFrame, path: Path) -> None:
+    """Write as DeepLabCut does, or where the names of many columns exceed an HDF5 attribute, as "fixed".
+
+    `pandas.read_hdf` reads both layouts.
+    """
+    if len(table):
+        try:
+            return table.to_hdf(path, key=KEY, mode="w", format="table")
+        except HDF5ExtError:
+            path.unlink()
+    return table.to_hdf(path, key=KEY, mode="w", format="fixed")

@@ -1,8 +1,10 @@
-"""Which suffix means which format."""
+"""Which suffix means which format, and what a format cannot hold."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
+from triangulate.export.extent import Extent
 from triangulate.trajectories import Trajectories3D
 
 FORMATS = {
@@ -17,7 +19,15 @@ FORMATS = {
     "movement": (".nc", "movement", "movement, xarray (netCDF)"),
     "nwb": (".nwb", "nwb", "Neurodata Without Borders, needs triangulate[nwb]"),
 }
-"""Suffix, module and what for, by the name of the format."""
+"""Suffix, module and what for, by the name of the format.
+
+A module has `write`, and `limit` where the format has limits: it says what in an `Extent` exceeds them.
+Where it needs packages that are not installed with this one, `EXTRA` names them and `EXTRA_HINT` says how to
+get them.
+"""
+
+MARKED = {"anipose": "_", "trc": "_", "c3d": ":"}
+"""Formats in which each point has one name, and what joins the names of subject and keypoint."""
 
 
 def format_of(path: str | Path) -> str:
@@ -79,7 +89,44 @@ def write(trajectories: Trajectories3D, path: str | Path) -> None:
     module = FORMATS[format_of(path)][1]
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path.parent}: no such folder to write {path.name} into")
+    limit = _limit(format_of(path), Extent.of(trajectories))
+    if limit is not None:
+        raise ValueError(f"{path}: {limit}")
     import_module(f"triangulate.export.{module}").write(trajectories, path)
+
+
+def refusal(name: str, extent: Extent) -> str | None:
+    """Say why trajectories cannot be written in a format, before there are any.
+
+    Parameters
+    ----------
+    name : str
+        A key of `FORMATS`.
+    extent : Extent
+
+    Returns
+    -------
+    reason : str or None
+        None where nothing is known against it.
+
+    Examples
+    --------
+    >>> refusal("c3d", Extent(frames=70000, subjects=("subject",)))
+    'a C3D file holds 1 to 65535 frames, got 70000; write TRC or Parquet, or a long recording in parts'
+    """
+    module = import_module(f"triangulate.export.{FORMATS[name][1]}")
+    lacking = [package for package in getattr(module, "EXTRA", ()) if find_spec(package) is None]
+    return module.EXTRA_HINT if lacking else _limit(name, extent)
+
+
+def _limit(name: str, extent: Extent) -> str | None:
+    if name in MARKED:
+        try:
+            point_names(extent.subjects, extent.keypoints, MARKED[name])
+        except ValueError as error:
+            return str(error)
+    module = import_module(f"triangulate.export.{FORMATS[name][1]}")
+    return module.limit(extent) if hasattr(module, "limit") else None
 
 
 def read(path: str | Path) -> Trajectories3D:
@@ -124,11 +171,31 @@ def marker_names(trajectories: Trajectories3D, joint: str = "_") -> list[str]:
     ValueError
         If two names become the same.
     """
-    keypoints = trajectories.skeleton.keypoints
-    several = len(trajectories.subjects) > 1
+    return point_names(trajectories.subjects, trajectories.skeleton.keypoints, joint)
+
+
+def point_names(subjects: tuple[str, ...], keypoints: tuple[str, ...], joint: str) -> list[str]:
+    """Name every keypoint of every subject, as `marker_names`.
+
+    Parameters
+    ----------
+    subjects : tuple of str
+    keypoints : tuple of str
+    joint : str
+
+    Returns
+    -------
+    names : list of str
+
+    Raises
+    ------
+    ValueError
+        If two names become the same.
+    """
+    several = len(subjects) > 1
     names = [
         "_".join((f"{subject}{joint}{keypoint}" if several else keypoint).split())
-        for subject in trajectories.subjects
+        for subject in subjects
         for keypoint in keypoints
     ]
     twice = sorted({name for name in names if names.count(name) > 1 or not name})

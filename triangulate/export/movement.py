@@ -9,7 +9,32 @@ import numpy as np
 from scipy.io import netcdf_file
 
 from calibration.atomic import replacing
+from triangulate.export.extent import Extent
 from triangulate.trajectories import Trajectories3D
+
+MOST_BYTES = (1 << 31) - 1
+"""A variable of netCDF 3 states its size in 31 bits."""
+
+
+def limit(extent: Extent) -> str | None:
+    """Say what a netCDF 3 file cannot hold.
+
+    Parameters
+    ----------
+    extent : Extent
+
+    Returns
+    -------
+    reason : str or None
+    """
+    size = extent.frames * len(extent.subjects) * len(extent.keypoints) * 3 * 8
+    if size <= MOST_BYTES:
+        return None
+    return (
+        f"a netCDF 3 file holds positions of at most {MOST_BYTES} bytes, {extent.frames} frames of "
+        f"{len(extent.subjects)} x {len(extent.keypoints)} points need {size}; write Parquet, or a long "
+        "recording in parts"
+    )
 
 
 def write(trajectories: Trajectories3D, path: str | Path) -> None:

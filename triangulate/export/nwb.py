@@ -7,7 +7,38 @@ from uuid import uuid4
 import numpy as np
 
 from calibration.atomic import replacing
+from triangulate.export.extent import Extent
 from triangulate.trajectories import Trajectories3D
+
+EXTRA = ("pynwb", "ndx_pose")
+EXTRA_HINT = 'writing NWB needs two more packages: pip install "triangulate[nwb]"'
+
+MOST_KEYPOINTS = 256
+"""Bones are pairs of 8-bit numbers of keypoints."""
+
+
+def limit(extent: Extent) -> str | None:
+    """Say what an NWB file cannot hold.
+
+    Parameters
+    ----------
+    extent : Extent
+
+    Returns
+    -------
+    reason : str or None
+    """
+    if len(extent.subjects) != 1:
+        return (
+            f"NWB holds one subject per file, got {', '.join(extent.subjects)}; write each of them to a "
+            "file of its own"
+        )
+    if len(extent.keypoints) > MOST_KEYPOINTS:
+        return f"a skeleton in NWB has at most {MOST_KEYPOINTS} keypoints, got {len(extent.keypoints)}"
+    bad = [name for name in extent.keypoints if "/" in name or ":" in name or name in ("", ".")]
+    if bad:
+        return f"names in NWB hold neither / nor :, got {', '.join(map(repr, bad))}"
+    return None
 
 
 def write(trajectories: Trajectories3D, path: str | Path) -> None:
@@ -21,22 +52,15 @@ def write(trajectories: Trajectories3D, path: str | Path) -> None:
 
     Raises
     ------
-    ValueError
-        If there are several subjects.
     ImportError
         If pynwb or ndx-pose is not installed.
     """
-    if len(trajectories.subjects) != 1:
-        raise ValueError(
-            f"{path}: NWB holds one subject per file, got {', '.join(trajectories.subjects)}; "
-            "write each of them to a file of its own"
-        )
     try:
         from ndx_pose import PoseEstimation, PoseEstimationSeries, Skeleton, Skeletons
         from pynwb import NWBHDF5IO, NWBFile
         from pynwb.file import Subject
     except ImportError as error:
-        raise ImportError('writing NWB needs two more packages: pip install "triangulate[nwb]"') from error
+        raise ImportError(EXTRA_HINT) from error
     file = NWBFile(
         session_description="3D pose by triangulation of several cameras",
         identifier=str(uuid4()),

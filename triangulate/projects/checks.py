@@ -13,6 +13,7 @@ from calibration.rig import Rig
 from calibration.start.view_graph import check_connected, view_graph
 from triangulate.errors import ProjectError
 from triangulate.projects.drift import drifts
+from triangulate.projects.exports import refused_formats
 from triangulate.projects.lenses import check_lenses
 from triangulate.projects.outcomes import Progress
 from triangulate.projects.project import Project, Source, Trial
@@ -123,25 +124,34 @@ def _calibration(project: Project, progress: Progress | None) -> Iterator[Findin
 
 def _trial(project: Project, trial: Trial) -> Iterator[Finding]:
     where = f"trial {trial.name}"
-    if trial.recording is not None:
-        recording = yield from _recording(trial.recording, project, where)
-        if recording is not None:
-            yield from _resolution(project, recording, where)
-    if trial.detections is None:
-        if project.model is None:
-            yield Finding(where=where, text="neither files of detections nor a model are named", bad=True)
+    recording = yield from _recording(trial.recording, project, where)
+    if recording is not None:
+        yield from _resolution(project, recording, where)
+    if trial.detections is not None:
+        try:
+            found = read_files(project, trial)
+        except (ProjectError, CalibrationError, ValueError, OSError) as error:
+            yield Finding(where=where, text=str(error), bad=True)
+            return
+        seen = np.isfinite(found.xy[..., 0])
+        yield Finding(
+            where=where,
+            text=f"detections: {found.shape[0]} frames, {found.shape[2]} individuals at most, "
+            f"{len(found.skeleton.keypoints)} keypoints, {found.fps:g} Hz, {100 * seen.mean():.0f}% present",
+        )
+        yield from _formats(project, where, found.shape[0], found.skeleton.keypoints)
         return
-    try:
-        found = read_files(project, trial)
-    except (ProjectError, CalibrationError, ValueError, OSError) as error:
-        yield Finding(where=where, text=str(error), bad=True)
-        return
-    seen = np.isfinite(found.xy[..., 0])
-    yield Finding(
-        where=where,
-        text=f"detections: {found.shape[0]} frames, {found.shape[2]} individuals at most, "
-        f"{len(found.skeleton.keypoints)} keypoints, {found.fps:g} Hz, {100 * seen.mean():.0f}% present",
-    )
+    if project.model is None:
+        yield Finding(where=where, text="neither files of detections nor a model are named", bad=True)
+    elif recording is not None:
+        yield from _formats(project, where, len(recording), ())
+
+
+def _formats(project: Project, where: str, frames: int, keypoints: tuple[str, ...]) -> Iterator[Finding]:
+    """Say what cannot be exported before anything is computed."""
+    for name, reason in refused_formats(project, frames, keypoints).items():
+        text = f"{name} will not be written: {reason}; or take {name} out of formats in [export]"
+        yield Finding(where=where, text=text, weak=True)
 
 
 def _resolution(project: Project, recording: Recording, where: str) -> Iterator[Finding]:

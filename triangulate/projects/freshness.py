@@ -1,22 +1,30 @@
-"""What a result was made from: a record beside it, by which a stage knows that it need not run again."""
+"""What a result was made from and what it was: a record beside it, by which a stage knows it need not run.
+
+Digests are of whole files. That of a large input, as a video, is computed once and remembered with the
+sizes, times and inodes of its files: one that was changed in place, copied or touched is read again, and a
+copy has the digest that it had.
+"""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from calibration.atomic import replacing
+WHOLE = 1 << 26
+"""Inputs of up to so many bytes are read each time; digests of larger ones are remembered."""
 
-PIECE = 1 << 20
-"""Of a large file the size and the first, middle and last so many bytes are digested: videos can be huge."""
+SETTLED = 2.0
+"""Seconds after its last change from which the times of a file tell the next change apart from it."""
 
 SUFFIX = ".inputs.json"
 
 
 def digest_of(path: str | Path) -> str:
-    """Digest a file, or the names and contents of all files of a folder.
+    """Digest a file, or the names and contents of all files of a folder, through links.
 
     Parameters
     ----------
@@ -29,24 +37,57 @@ def digest_of(path: str | Path) -> str:
     """
     path = Path(path)
     if path.is_dir():
-        parts = [f"{file.relative_to(path)}:{digest_of(file)}" for file in _files(path)]
-        return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+        parts = [f"{file.relative_to(path).as_posix()}:{digest_of(file)}" for file in _files(path)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     if not path.is_file():
         return "absent"
-    size = path.stat().st_size
-    state = hashlib.blake2b(str(size).encode(), digest_size=16)
     with path.open("rb") as file:
-        for start in sorted({0, max(0, size // 2 - PIECE // 2), max(0, size - PIECE)}):
-            file.seek(start)
-            state.update(file.read(PIECE))
-    return state.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
-def _files(folder: Path) -> Iterable[Path]:
-    return sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
+def stamp_of(path: str | Path) -> str | None:
+    """Describe a large file or folder by what changes with its contents: sizes, times and inodes.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    stamp : str or None
+        None where it is at most `WHOLE`, or changed so lately that another change may not show in its times.
+    """
+    path = Path(path)
+    files = list(_files(path)) if path.is_dir() else [path] if path.is_file() else []
+    stats = [file.stat() for file in files]
+    if sum(stat.st_size for stat in stats) <= WHOLE:
+        return None
+    if max(max(stat.st_mtime, stat.st_ctime) for stat in stats) > time.time() - SETTLED:
+        return None
+    lines = [
+        f"{file.relative_to(path).as_posix()}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}:{stat.st_ino}"
+        for file, stat in zip(files, stats, strict=True)
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
-def record_of(inputs: Mapping[str, Path], options: Mapping[str, Any]) -> dict[str, Any]:
+def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """List what is not hidden, through links, but not along one that leads back to a folder above."""
+    here = folder.resolve()
+    if here in above:
+        return
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _files(path, (*above, here))
+        elif path.is_file():
+            yield path
+
+
+def record_of(
+    inputs: Mapping[str, Path], options: Mapping[str, Any], *, before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Describe what a result is made from.
 
     Parameters
@@ -55,6 +96,8 @@ def record_of(inputs: Mapping[str, Path], options: Mapping[str, Any]) -> dict[st
         Files and folders by what they are.
     options : mapping of str to object
         Anything that JSON can hold.
+    before : mapping, optional
+        An earlier record: digests of large inputs that were not touched since are taken from it.
 
     Returns
     -------
@@ -64,10 +107,16 @@ def record_of(inputs: Mapping[str, Path], options: Mapping[str, Any]) -> dict[st
         release = version("triangulate")
     except PackageNotFoundError:
         release = "source"
+    old = before or {}
+    stamps = {name: stamp for name, path in inputs.items() if (stamp := stamp_of(path)) is not None}
+    same = {name for name, stamp in stamps.items() if old.get("stamps", {}).get(name) == stamp}
     record = {
         "triangulate": release,
-        "inputs": {name: digest_of(path) for name, path in inputs.items()},
+        "inputs": {
+            name: old["inputs"][name] if name in same else digest_of(path) for name, path in inputs.items()
+        },
         "options": dict(options),
+        "stamps": stamps,
     }
     return json.loads(json.dumps(record, default=str))
 
@@ -91,17 +140,45 @@ def stale(outputs: Iterable[Path], record: Mapping[str, Any]) -> str | None:
     for path in outputs:
         if not path.exists():
             return f"{path.name} is not there yet"
-    beside = record_file(outputs[0])
-    try:
-        old = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    old = read_record(outputs[0])
+    if "unfinished" in old:
+        return f"the last run was cut off while it replaced {outputs[0].name}"
+    if "outputs" not in old:
         return f"it is not known what {outputs[0].name} was made from"
+    return _changed(old, record) or next(
+        (
+            f"{path.name} is not as it was written"
+            for path in outputs
+            if old["outputs"].get(name_beside(path, outputs[0])) != digest_of(path)
+        ),
+        None,
+    )
+
+
+def _changed(old: Mapping[str, Any], record: Mapping[str, Any]) -> str | None:
     for part in ("inputs", "options"):
         before, now = old.get(part, {}), record[part]
         changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         if changed:
             return f"{', '.join(changed)} changed"
     return None if old.get("triangulate") == record["triangulate"] else "triangulate was updated"
+
+
+def name_beside(path: Path, first: Path) -> str:
+    """Name an output as the record of its stage does, which stays right when the project is moved.
+
+    Parameters
+    ----------
+    path : path
+    first : path
+        The output beside which the record lies.
+
+    Returns
+    -------
+    name : str
+        Path relative to that.
+    """
+    return Path(os.path.relpath(path, first.parent)).as_posix()
 
 
 def record_file(output: Path) -> Path:
@@ -118,13 +195,21 @@ def record_file(output: Path) -> Path:
     return output.with_name(output.name + SUFFIX)
 
 
-def save_record(output: Path, record: Mapping[str, Any]) -> None:
-    """Write the record of a result, after the result itself.
+def read_record(output: Path) -> dict[str, Any]:
+    """Read the record of a result.
 
     Parameters
     ----------
     output : path
-    record : mapping
+        The first output of its stage.
+
+    Returns
+    -------
+    record : dict
+        Empty where there is none, or none that can be read.
     """
-    with replacing(record_file(output)) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    try:
+        record = json.loads(record_file(output).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}

@@ -212,7 +212,7 @@ class Project:
             )
         if not known:
             raise ProjectError(f"{self.file}: no trials; add a section [trials.NAME] with a recording")
-        return tuple(known[name] for name in names) or self.trials
+        return tuple(known[name] for name in dict.fromkeys(names)) or self.trials
 
 
 def load_project(path: str | Path) -> Project:

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 
@@ -10,12 +9,15 @@ from calibration.rig import Rig
 from calibration.rig_files.draws import draws_file, load_draws
 from models2d.detections import Detections2D, Tracks2D
 from triangulate.errors import ProjectError
-from triangulate.export.formats import FORMATS, write
+from triangulate.export.formats import write
 from triangulate.points.image_bounds import inside_images
-from triangulate.projects.freshness import record_of, save_record, stale
+from triangulate.projects.exports import export_trial, exports_of
+from triangulate.projects.freshness import read_record
 from triangulate.projects.outcomes import Outcome, Progress
 from triangulate.projects.project import Project, Trial
 from triangulate.projects.resolution import rig_for
+from triangulate.projects.stage import Stage
+from triangulate.projects.staging import Staging
 from triangulate.smoothing.solve_report import SolveReport
 from triangulate.smoothing.stated_limits import JointLimit, read_joint_limits
 
@@ -41,16 +43,26 @@ def reconstruct_trial(
     ProjectError, TriangulationError, ValueError, OSError
         If calibration or detections are not there or do not fit.
     """
-    began, folder = perf_counter(), project.results(trial.name)
-    detections, rig_file = folder / "detections.parquet", project.rig_file
+    solved = _reconstruction(project, trial, progress).run(force=force)
+    return export_trial(project, trial, solved, force=force)
+
+
+def _reconstruction(project: Project, trial: Trial, progress: Progress | None) -> Stage:
+    folder, rig_file = project.results(trial.name), project.rig_file
+    detections = folder / "detections.parquet"
     for path, stage in ((rig_file, "calibrate"), (detections, f"detect {project.file}")):
         if not path.exists():
             raise ProjectError(f"{path} is not there yet; run `triangulate {stage}` first")
-    exports = [folder / f"trajectories{FORMATS[name][0]}" for name in project.formats]
-    outputs = [folder / "trajectories.parquet", folder / "raw.parquet", folder / "report.html", *exports]
-    priors = project.smoothing.get("refine_cameras")
-    if priors is not None:
-        outputs.append(_new_rig_file(project, trial))
+    if "unfinished" in read_record(rig_file):
+        raise ProjectError(
+            f"{rig_file}: the last calibration was cut off while its files were replaced, and they may not "
+            f"belong together; run `triangulate calibrate {project.file}` first"
+        )
+    final_file, raw_file, page = (
+        folder / name for name in ("trajectories.parquet", "raw.parquet", "report.html")
+    )
+    priors, limits = project.smoothing.get("refine_cameras"), _joint_limits(project)
+    new_rig = None if priors is None else _new_rig_file(project, trial)
     options = {
         "subjects": project.subjects,
         "min_confidence": project.min_confidence,
@@ -58,73 +70,75 @@ def reconstruct_trial(
         "smooth": project.smooth,
         **project.smoothing,
         **({} if priors is None else {"refine_cameras": asdict(priors)}),
+        **({"joint_limits": [asdict(limit) for limit in limits]} if limits else {}),
+        **({"calibration_uncertainty": True} if project.calibration_uncertainty else {}),
     }
-    limits = _joint_limits(project)
-    if limits:
-        options["joint_limits"] = [asdict(limit) for limit in limits]
-    inputs = {"calibration": rig_file, "detections": detections}
-    if project.calibration_uncertainty:
-        options["calibration_uncertainty"] = True
-        inputs["draws"] = draws_file(rig_file)
-    record = record_of(inputs, options)
-    reason = "asked to" if force else stale(outputs, record)
-    if reason is None:
-        return Outcome(stage="reconstruct", trial=trial.name, outputs=tuple(outputs))
-    from models2d.readers.joining import read_detections
-    from triangulate.points.reconstruction import reconstruct
-    from triangulate.reporting.report import write_report
 
-    found, rigs = read_detections(detections), _draws(project)
-    rig, rescaled = rig_for(Rig.load(rig_file), found.views, found.sizes, f"trial {trial.name}")
-    rigs = tuple(rig_for(one, found.views, found.sizes, f"trial {trial.name}")[0] for one in rigs)
-    inside, dropped = inside_images(found, rig)
-    tracks, swaps = _sides_mended(project, _tracks(project, inside, rig), rig)
-    raw = final = reconstruct(tracks, rig, min_confidence=project.min_confidence)
-    report = None
-    if rigs:  # the smoother starts without, and adds it once by itself
-        from triangulate.points.calibration_scatter import with_calibration
+    def work(staged: Staging) -> str:
+        from models2d.readers.joining import read_detections
+        from triangulate.points.reconstruction import reconstruct
+        from triangulate.reporting.report import write_report
 
-        final = with_calibration(raw, tracks, rig, rigs)
-    kept = final
-    if project.smooth:
-        from triangulate.smoothing.smoother import smooth
+        found, where = read_detections(detections), f"trial {trial.name}"
+        rig, rescaled = rig_for(Rig.load(rig_file), found.views, found.sizes, where)
+        rigs = tuple(rig_for(one, found.views, found.sizes, where)[0] for one in _draws(project))
+        inside, dropped = inside_images(found, rig)
+        tracks, swaps = _sides_mended(project, _tracks(project, inside, rig), rig)
+        raw = final = reconstruct(tracks, rig, min_confidence=project.min_confidence)
+        report = None
+        if rigs:  # the smoother starts without, and adds it once by itself
+            from triangulate.points.calibration_scatter import with_calibration
 
-        final, report = smooth(
-            tracks, rig, raw, rigs=rigs, joint_limits=limits, progress=progress, **project.smoothing
+            final = with_calibration(raw, tracks, rig, rigs)
+        kept = final
+        if project.smooth:
+            from triangulate.smoothing.smoother import smooth
+
+            final, report = smooth(
+                tracks, rig, raw, rigs=rigs, joint_limits=limits, progress=progress, **project.smoothing
+            )
+        if new_rig is not None and report is not None and report.cameras is not None:
+            rig = report.cameras.rig
+            rig.save(staged(new_rig))
+        write(final, staged(final_file))
+        write(kept, staged(raw_file))
+        write_report(
+            staged(page),
+            final,
+            rig,
+            tracks=tracks,
+            raw=raw,
+            solve=report,
+            swaps=swaps,
+            notes=[rescaled] if rescaled else [],
+            title=trial.name,
         )
-    if report is not None and report.cameras is not None:
-        rig = report.cameras.rig
-        rig.save(outputs[-1])
-    write(kept, outputs[1])
-    for path in exports:
-        write(final, path)
-    write_report(
-        outputs[2],
-        final,
-        rig,
-        tracks=tracks,
-        raw=raw,
-        solve=report,
-        swaps=swaps,
-        notes=[rescaled] if rescaled else [],
-        title=trial.name,
-    )
-    write(final, outputs[0])
-    save_record(outputs[0], record)
-    return Outcome(
-        stage="reconstruct",
+        return (
+            f"{100 * np.isfinite(final.xyz[..., 0]).mean():.0f}% of points, "
+            f"{_median(final.error):.2f} px median reprojection"
+            + "".join(
+                f"; left and right exchanged in {count} frames of {view}" for view, count in swaps.items()
+            )
+            + "".join(
+                f"; {count} detections outside the image of {view} left out"
+                for view, count in dropped.items()
+            )
+            + _moved(report, new_rig)
+            + (f"; {rescaled}" if rescaled else "")
+        )
+
+    return Stage(
+        name="reconstruct",
         trial=trial.name,
-        outputs=tuple(outputs),
-        seconds=perf_counter() - began,
-        reason=reason,
-        summary=f"{100 * np.isfinite(final.xyz[..., 0]).mean():.0f}% of points, "
-        f"{_median(final.error):.2f} px median reprojection"
-        + "".join(f"; left and right exchanged in {count} frames of {view}" for view, count in swaps.items())
-        + "".join(
-            f"; {count} detections outside the image of {view} left out" for view, count in dropped.items()
-        )
-        + _moved(report, outputs[-1].name)
-        + (f"; {rescaled}" if rescaled else ""),
+        inputs={
+            "calibration": rig_file,
+            "detections": detections,
+            **({"draws": draws_file(rig_file)} if project.calibration_uncertainty else {}),
+        },
+        options=options,
+        outputs=(final_file, raw_file, page, *(() if new_rig is None else (new_rig,))),
+        retired=exports_of(project, trial),
+        work=work,
     )
 
 
@@ -139,15 +153,14 @@ def _new_rig_file(project: Project, trial: Trial) -> Path:
     return file
 
 
-def _moved(report: SolveReport | None, file: str) -> str:
+def _moved(report: SolveReport | None, file: Path | None) -> str:
     """Say in a clause which camera was moved the farthest, where they were refined."""
-    if report is None or report.cameras is None:
+    if report is None or report.cameras is None or file is None:
         return ""
     cameras = report.cameras
     most = int(np.argmax(cameras.moved))
-    return (
-        f"; cameras refined by up to {1e3 * cameras.moved[most]:.1f} mm ({cameras.rig.names[most]}): {file}"
-    )
+    moved = f"{1e3 * cameras.moved[most]:.1f} mm ({cameras.rig.names[most]})"
+    return f"; cameras refined by up to {moved}: {file.name}"
 
 
 def _joint_limits(project: Project) -> tuple[JointLimit, ...]:

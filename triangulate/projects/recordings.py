@@ -1,6 +1,8 @@
 """The recordings of a project as its cameras see them, and the boards in them."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -209,3 +211,36 @@ def read_files(project: Project, trial: Trial) -> Detections2D:
         sizes = recording.sizes[[recording.names.index(name) for name in found.views]]
         found, widths = replace(found, sizes=sizes), [int(width) for width in sizes[:, 0]]
     return in_views(found, project.views, widths) if project.views else found
+
+
+def seen_pixels(project: Project) -> dict[str, Any]:
+    """Return the options that say which pixels the cameras are.
+
+    Parameters
+    ----------
+    project : Project
+
+    Returns
+    -------
+    options : dict
+    """
+    views = {name: asdict(view) for name, view in project.views.items()}
+    return {"cameras": project.cameras, **({"views": views} if views else {})}
+
+
+def paths_of(what: str, source: Source | None) -> dict[str, Path]:
+    """Name the files of a recording, or of detections, as inputs of a stage.
+
+    Parameters
+    ----------
+    what : str
+    source : mapping, path or None
+
+    Returns
+    -------
+    paths : dict of str to path
+        Such as "recording left".
+    """
+    if isinstance(source, dict):
+        return {f"{what} {name}": path for name, path in source.items()}
+    return {} if source is None else {what: source}
