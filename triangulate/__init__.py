@@ -18,7 +18,7 @@ _home = {
     "figure": "reporting.figures",
     "find_offsets": "time_offsets",
     "joint_angles": "kinematics",
-    "kalman": "kalman",
+    "kalman": "kalman_filter",
     "on_common_clock": "common_clock",
     "one_euro": "filters",
     "read": "export.formats",

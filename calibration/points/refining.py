@@ -116,7 +116,7 @@ def refine_cameras(
     Raises
     ------
     ValueError
-        If a camera is not in the rig or `lens` is none of the above.
+        If a camera is not in the rig, `lens` is none of the above or pixel_sigma is not positive.
     CalibrationError
         If a camera shares too few points with the others, with the counts.
     """
@@ -127,6 +127,8 @@ def refine_cameras(
     stages = list(LENSES)
     if lens not in stages:
         raise ValueError(f"lens: expected one of {', '.join(stages)}, got {lens!r}")
+    if pixel_sigma is not None and not (np.isfinite(pixel_sigma) and pixel_sigma > 0):
+        raise ValueError(f"pixel_sigma: expected a positive number of px, got {pixel_sigma}")
     given = Views.of(rig)
     freedoms = [
         Freedom.of(rig, lens=stage, free=names, shared_lens=shared_lens)

@@ -137,14 +137,19 @@ def solve(
     """
     part = observations.select(observations.spread_out(per_pair))
     views, used = given, 0
-    scale = 2 * CUTOFF * max(noise(part, views, triangulated(part, views, 1e3)), pixel_sigma or 0.0)
+
+    def sigma_of(observed: Observations, views: Views, points: Float) -> float:
+        return noise(observed, views, points) if pixel_sigma is None else pixel_sigma
+
+    least = 0.0 if pixel_sigma is None else pixel_sigma
+    scale = 2 * CUTOFF * max(noise(part, views, triangulated(part, views, 1e3)), least)
     for number, freedom in enumerate(freedoms):
         points = triangulated(part, views, scale)
         for _ in range(40):
             descent = _Descent(part, freedom, scale, given, views, points)
             used += descent.run(12, 1e-3)
             views, points = descent.views, triangulated(part, descent.views, scale, descent.points)
-            sigma = pixel_sigma or noise(part, views, points)
+            sigma = sigma_of(part, views, points)
             if scale <= CUTOFF * sigma * 1.05:
                 break
             scale = max(NARROWING * scale, CUTOFF * sigma)
@@ -152,7 +157,7 @@ def solve(
         used += descent.run(20 if number < len(freedoms) - 1 else 60, 1e-6)
         views = descent.views
     points = triangulated(observations, views, scale)
-    scale = CUTOFF * (pixel_sigma or noise(observations, views, points))
+    scale = CUTOFF * sigma_of(observations, views, points)
     descent = _Descent(observations, freedoms[-1], scale, given, views, points)
     used += descent.run(20, 3e-4)
     errors = errors_of(observations, descent.views, descent.points)
@@ -160,7 +165,7 @@ def solve(
         views=descent.views,
         points=descent.points,
         errors=errors,
-        sigma=pixel_sigma or noise(observations, descent.views, descent.points),
+        sigma=sigma_of(observations, descent.views, descent.points),
         iterations=used,
         converged=descent.converged,
         information=descent.information(),

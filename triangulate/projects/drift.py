@@ -10,9 +10,9 @@ from calibration.errors import CalibrationError
 from calibration.points.drift import DriftReport, check_drift
 from calibration.points.refining import PointsReport, refine_cameras
 from calibration.rig import Rig
-from models2d.detections import Detections2D
 from triangulate.errors import ProjectError
 from triangulate.points.image_bounds import inside_images
+from triangulate.projects.identities import identified
 from triangulate.projects.project import Project, Trial
 
 MOST_FRAMES = 2000
@@ -135,17 +135,6 @@ def _points(project: Project, trial: Trial, rig: Rig) -> tuple[tuple[str, ...], 
     if not file.is_file():
         raise ProjectError(f"{file} is not there yet; run `triangulate detect {project.file}` first")
     found, _ = inside_images(read_detections(file), rig)
-    xy = _identified(project, found, rig)
+    xy = identified(project, found, rig).xy
     picks = np.unique(np.linspace(0, len(xy) - 1, min(MOST_FRAMES, len(xy))).round().astype(int))
     return found.views, xy[picks].transpose(0, 2, 3, 1, 4).reshape(-1, len(found.views), 2)
-
-
-def _identified(project: Project, found: Detections2D, rig: Rig) -> NDArray[np.float64]:
-    """Keypoints of the same subject in all views, (frames, views, subjects, keypoints, 2)."""
-    sure = found.confidence >= project.min_confidence
-    if found.shape[2] == 1:
-        return np.where(sure[..., None], found.xy, np.nan)
-    from triangulate.association.subjects import associate
-
-    tracks = associate(found, rig, subjects=project.subjects)
-    return np.where((tracks.confidence >= project.min_confidence)[..., None], tracks.xy, np.nan)
