@@ -20,6 +20,7 @@ from triangulate.smoothing.camera_priors import CameraPriors
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.kernels import Observed, Priors, Views
+from triangulate.smoothing.local_world import LocalWorld
 from triangulate.smoothing.motion_strength import centred
 from triangulate.smoothing.offsets import REACH, lasting_offsets
 from triangulate.smoothing.series import robust_fit
@@ -164,6 +165,9 @@ def smooth(
     if len(rigs) and refine_cameras is not None:
         raise ValueError("give rigs or refine_cameras, not both: refined cameras are drawn from what remains")
     rig, tracks = matched(rig, tracks.views), tracks.confident(min_confidence)
+    local = LocalWorld.of(rig)
+    rig, rigs = local.rig(rig), tuple(local.rig(one) for one in rigs)
+    trajectories = None if trajectories is None else local.points(trajectories)
     order = 2 if acceleration_sigma is not None else 3
     motion_sigma = acceleration_sigma if order == 2 else jerk_sigma
     options = Options(order, pixel_sigma, motion_sigma, bone_sigma, bone_lengths, symmetric, joint_limits)
@@ -186,7 +190,10 @@ def smooth(
     smoothed = solution.trajectories(tracks)
     if len(rigs):
         smoothed = with_calibration(smoothed, tracks, rig, rigs)
-    return smoothed, replace(solution.report(tracks, problem.strength, outcomes), cameras=cameras)
+    if cameras is not None:
+        cameras = replace(cameras, rig=local.rig(cameras.rig, back=True))
+    report = replace(solution.report(tracks, problem.strength, outcomes), cameras=cameras)
+    return local.points(smoothed, back=True), report
 
 
 def pack(rig: Rig) -> Views:
