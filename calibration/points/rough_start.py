@@ -111,8 +111,8 @@ def _clearer(one: tuple[Rig, PointsReport], other: tuple[Rig, PointsReport]) -> 
     if not worse[1].median_after > (1 + least) * better[1].median_after:
         raise CalibrationError(
             "the cameras see the points in nearly parallel projection: a rig and its reversal in depth "
-            f"explain them alike ({better[1].median_after:.3f} and {worse[1].median_after:.3f} px). Move the point "
-            "nearer to the cameras and farther away, or start from a rough rig with refine_cameras"
+            f"explain them alike ({better[1].median_after:.3f} and {worse[1].median_after:.3f} px). Move the "
+            "point nearer to the cameras and farther away, or start from a rough rig with refine_cameras"
         )
     return better
 

@@ -12,7 +12,6 @@ from calibration.start.two_views import essential_matrix
 from tests.rigs import ring
 from tests.test_calibration.board_scene import observe, true_rig
 
-
 MIDDLE = np.array([0, 0, 0.9])
 
 

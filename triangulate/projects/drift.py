@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
 from calibration.points.drift import DriftReport, check_drift
+from calibration.points.move_evidence import objections
 from calibration.points.refining import PointsReport, refine_cameras
 from calibration.rig import Rig
+from calibration.rig_files.draws import draws_file, load_draws
 from triangulate.errors import ProjectError
 from triangulate.points.image_bounds import inside_images
 from triangulate.projects.identities import identified
@@ -40,8 +42,8 @@ def trial_drift(project: Project, trial: Trial, rig: Rig) -> DriftReport:
     ProjectError, TriangulationError
         If there are no detections, or they do not fit the cameras.
     """
-    views, xy = _points(project, trial, rig)
-    return check_drift(rig.select(views), xy)
+    views, xy, keypoint = _points(project, trial, rig)
+    return check_drift(rig.select(views), xy, keypoint=keypoint, draws=_draws(project))
 
 
 def drifts(project: Project) -> Iterable[tuple[Trial, DriftReport | str]]:
@@ -91,7 +93,8 @@ def refine_project(
     Raises
     ------
     ProjectError
-        If the file exists, there is no rig, no camera has moved, or it cannot be told which.
+        If the file exists, there is no rig, no camera has moved, it cannot be told which, or something speaks
+        against its having moved: a wrong lens, keypoints that do not agree on it.
     CalibrationError
         If the cameras share too few keypoints, with the counts.
     """
@@ -101,9 +104,15 @@ def refine_project(
     if not project.rig_file.is_file():
         raise ProjectError(f"{project.rig_file} is not there yet; run `triangulate calibrate` first")
     rig = Rig.load(project.rig_file).select(project.cameras)
-    xy = np.concatenate([_seen_by(rig, *_points(project, trial, rig)) for trial in trials])
-    moved = tuple(cameras) or _moved(check_drift(rig, xy))
+    found = [_points(project, trial, rig) for trial in trials]
+    xy = np.concatenate([_seen_by(rig, views, points) for views, points, _ in found])
+    keypoint = [name for _, _, names in found for name in names]
+    draws = _draws(project)
+    moved = tuple(cameras) or _moved(check_drift(rig, xy, keypoint=keypoint, draws=draws))
     refined, report = refine_cameras(rig, xy, cameras=moved)
+    against = objections(rig, refined, report, xy, keypoint=keypoint, draws=draws)
+    if against:
+        raise ProjectError(f"nothing is written: {'; '.join(against)}")
     refined.save(out)
     return out, report
 
@@ -111,6 +120,8 @@ def refine_project(
 def _moved(report: DriftReport) -> tuple[str, ...]:
     if not report.moved:
         raise ProjectError(f"nothing to refine: {report}")
+    if report.objections:
+        raise ProjectError(f"nothing is written: {report}")
     if not report.certain:
         raise ProjectError(f"{report} Say which with --camera NAME, or calibrate again.")
     return report.moved
@@ -127,8 +138,17 @@ def _seen_by(rig: Rig, views: tuple[str, ...], xy: NDArray[np.float64]) -> NDArr
     return whole
 
 
-def _points(project: Project, trial: Trial, rig: Rig) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Return the views of a trial, and its keypoints, (points, views, 2) px."""
+def _draws(project: Project) -> tuple[Rig, ...]:
+    """Return what the calibration's own uncertainty allows, where it was kept."""
+    path = draws_file(project.rig_file)
+    draws = load_draws(path) if path.is_file() else ()
+    return tuple(draw.select(project.cameras) for draw in draws if set(project.cameras) <= set(draw.names))
+
+
+def _points(
+    project: Project, trial: Trial, rig: Rig
+) -> tuple[tuple[str, ...], NDArray[np.float64], list[str]]:
+    """Return the views of a trial, its keypoints, (points, views, 2) px, and which each point is."""
     from models2d.readers.joining import read_detections
 
     file = _detections_file(project, trial)
@@ -137,4 +157,6 @@ def _points(project: Project, trial: Trial, rig: Rig) -> tuple[tuple[str, ...], 
     found, _ = inside_images(read_detections(file), rig)
     xy = identified(project, found, rig).xy
     picks = np.unique(np.linspace(0, len(xy) - 1, min(MOST_FRAMES, len(xy))).round().astype(int))
-    return found.views, xy[picks].transpose(0, 2, 3, 1, 4).reshape(-1, len(found.views), 2)
+    points = xy[picks].transpose(0, 2, 3, 1, 4).reshape(-1, len(found.views), 2)
+    names = list(found.skeleton.keypoints) * (len(points) // len(found.skeleton.keypoints))
+    return found.views, points, names
