@@ -30,6 +30,7 @@ from calibration.quality.coverage import with_coverage
 from calibration.quality.report import CalibrationReport
 from calibration.rig import Rig
 from calibration.start.board_links import first_links, object_poses
+from calibration.start.board_moves import check_moves
 from calibration.start.extrinsics import first_board_poses, first_places
 from calibration.start.intrinsics import first_lens
 from calibration.start.lens_options import known_lenses, lens_stages, rescaling_notes
@@ -132,7 +133,8 @@ def calibrate(
     Raises
     ------
     CalibrationError
-        If views never see the board or never share it, or too many corners contradict the fit.
+        If views never see the board or never share it, it never moved, what it showed does not determine
+        the cameras, or too many corners contradict the fit.
     ValueError
         For a lens model, board shape, parameter or view name that is not known, values that contradict each
         other, or known lenses of another aspect ratio.
@@ -157,6 +159,11 @@ def calibrate(
         time=time_offsets and len(first.names) > 1,
         late_sigma=0.5 * usual_interval(sightings.instant),
     )
+    if link is None:
+        given = np.isfinite(choice.rules.value[:, 0])
+        check_moves(
+            sightings, [v for v, name in enumerate(first.names) if name not in known and not given[v]]
+        )
     fit = fit_sightings(sightings, choice, known, focal)
     check_rejected(first.names, fit.corners.view, fit.rejected)
     rig = fitted_rig(sightings, fit, known).cropped(first.offsets, first.sizes)

@@ -17,6 +17,10 @@ COLLINEAR = 1e-6
 """Spread across a line, as a part of that along it, below which the rotation about the line is not known."""
 
 
+EXACT = 1e-12
+"""Least error, as a part of the points' extent, that counts as one: less is rounding."""
+
+
 def fit_similarity(
     source: ArrayLike, target: ArrayLike, *, scale: bool = True, weights: ArrayLike | None = None
 ) -> tuple[float, RigidTransform]:
@@ -88,10 +92,11 @@ def fit_similarity_robustly(
     target_from_source : RigidTransform, m
     """
     weights = np.ones(len(source))
+    extent = float(np.linalg.norm(np.nanmax(target, axis=0) - np.nanmin(target, axis=0)))
     for _ in range(50):
         factor, moved = fit_similarity(source, target, scale=scale, weights=weights)
         distance = np.linalg.norm(moved.apply(factor * source) - target, axis=1)
-        size = max(float(np.nanmedian(distance)), 1e-12)
+        size = max(float(np.nanmedian(distance)), EXACT * extent)
         weights = np.nan_to_num(1 / (1 + (distance / size) ** 2))
     return factor, moved
 

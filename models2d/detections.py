@@ -1,7 +1,7 @@
 """What the views see: `Detections2D` without identity, `Tracks2D` with it."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,25 @@ class Detections2D:
         """(frames, views, slots, keypoints)."""
         frames, views, slots, keypoints, _ = self.xy.shape
         return frames, views, slots, keypoints
+
+    def confident(self, least: float) -> "Detections2D":
+        """Leave out detections of which the network or tool is less sure.
+
+        Parameters
+        ----------
+        least : float
+            Confidence between 0 and 1 below which a detection becomes NaN.
+
+        Returns
+        -------
+        detections : Detections2D
+
+        Raises
+        ------
+        ValueError
+            If `least` is not between 0 and 1.
+        """
+        return confident_points(self, least)
 
     def as_tracks(self) -> "Tracks2D":
         """Promise that there is one subject, and take the only slot of every view as it.
@@ -143,6 +162,59 @@ class Tracks2D:
         """(frames, views, subjects, keypoints)."""
         frames, views, subjects, keypoints, _ = self.xy.shape
         return frames, views, subjects, keypoints
+
+    def confident(self, least: float) -> "Tracks2D":
+        """Leave out detections of which the network or tool is less sure.
+
+        Parameters
+        ----------
+        least : float
+            Confidence between 0 and 1 below which a detection becomes NaN.
+
+        Returns
+        -------
+        tracks : Tracks2D
+
+        Raises
+        ------
+        ValueError
+            If `least` is not between 0 and 1.
+        """
+        return confident_points(self, least)
+
+
+Points = TypeVar("Points", Detections2D, Tracks2D)
+
+
+def confident_points(points: Points, least: float) -> Points:
+    """Make detections NaN of which the network or tool is less sure.
+
+    Parameters
+    ----------
+    points : Detections2D or Tracks2D
+    least : float
+
+    Returns
+    -------
+    points : Detections2D or Tracks2D
+
+    Raises
+    ------
+    ValueError
+        If `least` is not between 0 and 1.
+    """
+    if not 0 <= least <= 1:
+        raise ValueError(f"min_confidence: expected a number between 0 and 1, got {least}")
+    doubtful = points.confidence < least
+    if not doubtful.any():
+        return points
+    covariance = points.covariance
+    if covariance is not None:
+        covariance = np.where(doubtful[..., None, None], np.nan, covariance)
+    xy = np.where(doubtful[..., None], np.nan, points.xy)
+    return replace(
+        points, xy=xy, confidence=np.where(doubtful, np.nan, points.confidence), covariance=covariance
+    )
 
 
 def checked_points(points: Any, individuals: str) -> dict[str, Any]:

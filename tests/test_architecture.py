@@ -128,6 +128,48 @@ def test_a_users_script_is_checked_with_its_types(tmp_path):
         assert re.search(part, line), found
 
 
+@pytest.mark.parametrize("layer", layers)
+def test_a_public_name_stays_what_it_is_whatever_is_imported(layer):
+    code = f"""
+import importlib, pkgutil, sys, {layer} as package
+for module in pkgutil.walk_packages(package.__path__, "{layer}."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+for name in package.__all__:
+    there = [getattr(module, name) for module in list(sys.modules.values())
+             if getattr(module, "__name__", "") == getattr(getattr(package, name), "__module__", None)]
+    if there != [getattr(package, name)]:
+        sys.exit(f"{layer}.{{name}} is {{getattr(package, name)!r}}")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("layer", layers)
+def test_no_public_name_is_that_of_a_module(layer):
+    inside = {path.stem for path in (root / layer).iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert not inside & set(importlib.import_module(layer).__all__)
+
+
+@pytest.mark.parametrize("path", modules, ids=ids)
+def test_zero_is_not_taken_for_an_option_left_out(path):
+    for function in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        numbers = {one.arg for one in arguments if one.annotation and is_optional_number(one.annotation)}
+        for node in ast.walk(function):
+            asked = node.values if isinstance(node, ast.BoolOp) else []
+            asked = [node.test] if isinstance(node, ast.If | ast.IfExp | ast.While) else asked
+            for one in asked:
+                assert not (isinstance(one, ast.Name) and one.id in numbers), f"{path}:{one.lineno}: {one.id}"
+
+
+def is_optional_number(annotation: ast.expr) -> bool:
+    kinds = {part.strip() for part in ast.unparse(annotation).split("|")}
+    return "None" in kinds and bool(kinds & {"int", "float"})
+
+
 @pytest.mark.parametrize("path", modules, ids=ids)
 def test_errors_are_not_swallowed(path):
     for node in ast.walk(ast.parse(path.read_text())):

@@ -16,7 +16,7 @@ from .filters import (
 from .filters import (
     savitzky_golay as savitzky_golay,
 )
-from .kalman import kalman as kalman
+from .kalman_filter import kalman as kalman
 from .kinematics import joint_angles as joint_angles
 from .kinematics import speeds as speeds
 from .points.reconstruction import reconstruct as reconstruct

@@ -14,6 +14,7 @@ from calibration.bundle.adjustment import kernels, normal_equations, reduced
 from calibration.bundle.kernels import LENS, PER_VIEW, POSE
 from calibration.bundle.parameters import Free
 from calibration.bundle.problem import Corners, Unknowns
+from calibration.errors import CalibrationError
 
 Float = NDArray[np.float64]
 
@@ -109,12 +110,22 @@ def uncertainty(
     Returns
     -------
     uncertainty : Uncertainty
+
+    Raises
+    ------
+    CalibrationError
+        If the corners leave a lens or a place undetermined.
     """
     effective = effective_noise(corners, residual, sigma, loss)
     for _ in range(2):  # the second round knows how many unknowns the data really determine
         normal = normal_equations(corners, unknowns, free, effective, 0.0)
-        S, _, L, _ = reduced(normal, 0.0)
-        covariance = np.linalg.inv(S)
+        try:
+            S, _, L, _ = reduced(normal, 0.0)
+            covariance = np.linalg.inv(S)
+        except np.linalg.LinAlgError:
+            covariance = np.full((1, 1), np.nan)
+        if not (np.diag(covariance) >= 0).all():
+            raise CalibrationError(_undetermined(len(unknowns.Rb)))
         determined = len(S) - np.sum(covariance * free.prior)
         equations = 2 * len(corners.xy)
         spare = max(equations - 6 * len(unknowns.Rb) - determined, 0.05 * equations)
@@ -130,6 +141,14 @@ def uncertainty(
         lenses=_lens_deviations(free, np.asarray(covariance, dtype=np.float64), len(unknowns.lens)),
         frames=np.sqrt(np.maximum(frames, 0)),
         sigma=effective,
+    )
+
+
+def _undetermined(poses: int) -> str:
+    return (
+        f"the {poses} poses of the board do not determine the cameras: a lens or a place may change and no "
+        "corner moves. Record the board in 20 or more different poses, tilted by 30 to 45 degrees to several "
+        "sides, near and far, also in the corners of the images; or give the lenses that are known"
     )
 
 

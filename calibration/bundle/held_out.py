@@ -129,21 +129,27 @@ def leave_out(
     )
 
 
+PARALLEL = 1e-13
+"""Determinant of a point's equations, per ray, up to which its rays are parallel."""
+
+
 def triangulated(rig: Rig, xy: Float) -> Float:
     """Nearest point to the rays of all views, (frames, views, corners, 2) px -> (frames, corners, 3) m."""
     uv = rig.undistort(np.swapaxes(xy, 1, 2))
     A, b, seen = np.zeros((*uv.shape[:2], 3, 3)), np.zeros((*uv.shape[:2], 3)), np.zeros(uv.shape[:2])
+    middle = rig.centers.mean(axis=0)
     for view, camera in enumerate(rig.cameras):
         ok = np.isfinite(uv[:, :, view, 0])
         ray = np.concatenate([np.nan_to_num(uv[:, :, view]), np.ones((*ok.shape, 1))], axis=-1) @ camera.R
         ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
         across = np.where(ok[..., None, None], np.eye(3) - ray[..., :, None] * ray[..., None, :], 0.0)
         A += across
-        b += across @ camera.center
+        b += across @ (camera.center - middle)
         seen += ok
-    A[seen < 2] = np.eye(3)
-    xyz = np.linalg.solve(A, b[..., None])[..., 0]
-    xyz[seen < 2] = np.nan
+    lost = (seen < 2) | ~(np.linalg.det(A / np.maximum(seen, 1)[..., None, None]) > PARALLEL)
+    A[lost] = np.eye(3)
+    xyz = np.linalg.solve(A, b[..., None])[..., 0] + middle
+    xyz[lost] = np.nan
     return np.asarray(xyz)
 
 

@@ -73,12 +73,14 @@ def find_corners(
     Raises
     ------
     ValueError
-        If the stride is not positive.
+        If the stride or the number of workers is not positive.
     CalibrationError
         If no view sees the board: with the cause, as far as the doctor finds it.
     """
     if stride < 1:
         raise ValueError(f"stride: expected 1 or more, got {stride}")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers: expected 1 or more, got {workers}")
     chosen = recording.select(slice(None, None, stride))
     beside = [other for other in beside if other is not board]
     options: dict[str, Any] = {"enough": enough, "doctor": doctor}
@@ -87,7 +89,7 @@ def find_corners(
         known = load_corners(Path(cache), chosen, board, **options)
         if known is not None:
             return known
-    workers = workers or cores()
+    workers = cores() if workers is None else workers
     search = partial(_search, enough=enough, workers=workers, progress=progress)
     found = search(chosen, board)
     if doctor:

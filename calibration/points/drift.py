@@ -1,5 +1,6 @@
 """Has a camera moved since the calibration? Points of any kind tell, and which one it was."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -7,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.arrays import frozen
+from calibration.errors import ShapeError
+from calibration.points.move_evidence import objections
 from calibration.points.problem import Observations
 from calibration.points.refining import FEWEST, PointsReport, refine_cameras
 from calibration.rig import Rig
@@ -42,6 +45,8 @@ class DriftReport:
         The rig with the moved cameras refined, the others as they were.
     points : PointsReport or None
         Of that refinement; None where all agree.
+    objections : tuple of str
+        What speaks against these moves: a wrong lens, say, or keypoints that do not agree on them.
     """
 
     names: tuple[str, ...]
@@ -53,11 +58,15 @@ class DriftReport:
     turn: Float
     mended: Rig
     points: PointsReport | None
+    objections: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Verdict in words."""
         if not self.moved:
             return f"all cameras agree: epipolar distances are below {self.limit_px:.2f} px in every pair"
+        if self.objections:
+            told = ", ".join(self.moved)
+            return f"{told} no longer fits the other cameras, which is no move: " + "; ".join(self.objections)
         rows = [] if self.certain else ["something has moved, but another camera may be the one:"]
         for name in self.moved:
             view = self.names.index(name)
@@ -69,7 +78,14 @@ class DriftReport:
         return "\n".join(rows)
 
 
-def check_drift(rig: Rig, xy: ArrayLike, *, tolerance_px: float = 1.0) -> DriftReport:
+def check_drift(
+    rig: Rig,
+    xy: ArrayLike,
+    *,
+    tolerance_px: float = 1.0,
+    keypoint: Sequence[str] | None = None,
+    draws: Sequence[Rig] = (),
+) -> DriftReport:
     """Check an old calibration against new points, and refine the cameras that moved.
 
     Parameters
@@ -80,6 +96,11 @@ def check_drift(rig: Rig, xy: ArrayLike, *, tolerance_px: float = 1.0) -> DriftR
         Points seen now, as the subject's keypoints, in the order of the rig's cameras; NaN where not seen.
     tolerance_px : float, px
         What the old calibration may be off without anything having moved.
+    keypoint : sequence of str, optional
+        Which keypoint each of the points is, in the order of their flattened leading axes: those of a camera
+        that moved agree on where it is.
+    draws : sequence of Rig
+        From the calibration's own uncertainty, which a move must exceed clearly.
 
     Returns
     -------
@@ -87,11 +108,17 @@ def check_drift(rig: Rig, xy: ArrayLike, *, tolerance_px: float = 1.0) -> DriftR
 
     Raises
     ------
+    ShapeError
+        If `keypoint` does not have one name for each point.
     CalibrationError
         If the cameras share too few points, with the counts.
     """
     points = frozen(xy, ("...", len(rig), 2), "xy").reshape(-1, len(rig), 2)
-    points = points[Observations.of(points, rig).spread_out(PER_PAIR)]
+    if keypoint is not None and len(keypoint) != len(points):
+        raise ShapeError(f"keypoint: expected {len(points)} names, one of each point, got {len(keypoint)}")
+    chosen = Observations.of(points, rig).spread_out(PER_PAIR)
+    points = points[chosen]
+    keypoint = None if keypoint is None else [keypoint[point] for point in chosen]
     _, free = refine_cameras(rig, points)
     limit = 0.6745 * free.sigma + tolerance_px  # the median of a normal error, and what is tolerated
     pair_px = pair_errors(rig, points)
@@ -99,7 +126,12 @@ def check_drift(rig: Rig, xy: ArrayLike, *, tolerance_px: float = 1.0) -> DriftR
     moved = _outsiders(bad, pair_px)
     certain = len(rig) - len(moved) > max(len(moved), 1)
     names = tuple(rig.names[view] for view in moved)
-    mended, report = (rig, None) if not names else refine_cameras(rig, points, cameras=names)
+    mended: Rig = rig
+    report: PointsReport | None = None
+    against: tuple[str, ...] = ()
+    if names:
+        mended, report = refine_cameras(rig, points, cameras=names)
+        against = objections(rig, mended, report, points, keypoint=keypoint, draws=draws)
     turn = [
         np.degrees((new.cam_from_world.rotation * old.cam_from_world.rotation.inv()).magnitude())
         for new, old in zip(mended.cameras, rig.cameras, strict=True)
@@ -114,6 +146,7 @@ def check_drift(rig: Rig, xy: ArrayLike, *, tolerance_px: float = 1.0) -> DriftR
         turn=np.where(np.isin(rig.names, names), turn, 0.0),
         mended=mended,
         points=report,
+        objections=against,
     )
 
 

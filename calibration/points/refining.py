@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from calibration.arrays import frozen
 from calibration.errors import CalibrationError
 from calibration.points.problem import LENSES, Freedom, Observations, Views
-from calibration.points.solver import CUTOFF, Solution, errors_of, solve, triangulated
+from calibration.points.solver import CUTOFF, UNDETERMINED, Solution, errors_of, solve, triangulated
 from calibration.rig import Rig
 from calibration.similarity import fit_similarity_robustly
 
@@ -116,7 +116,7 @@ def refine_cameras(
     Raises
     ------
     ValueError
-        If a camera is not in the rig or `lens` is none of the above.
+        If a camera is not in the rig, `lens` is none of the above or pixel_sigma is not positive.
     CalibrationError
         If a camera shares too few points with the others, with the counts.
     """
@@ -127,12 +127,16 @@ def refine_cameras(
     stages = list(LENSES)
     if lens not in stages:
         raise ValueError(f"lens: expected one of {', '.join(stages)}, got {lens!r}")
+    if pixel_sigma is not None and not (np.isfinite(pixel_sigma) and pixel_sigma > 0):
+        raise ValueError(f"pixel_sigma: expected a positive number of px, got {pixel_sigma}")
     given = Views.of(rig)
     freedoms = [
         Freedom.of(rig, lens=stage, free=names, shared_lens=shared_lens)
         for stage in stages[: stages.index(lens) + 1]
     ]
     solution = solve(observations, given, freedoms, pixel_sigma=pixel_sigma)
+    if not np.isfinite(solution.errors).any():
+        raise CalibrationError(UNDETERMINED)
     refined, factor, transform = solution.views.to_rig(rig), 1.0, None
     if len(names) == len(rig):
         factor, transform = fit_similarity_robustly(_frames(refined), _frames(rig))
@@ -163,6 +167,11 @@ def _check_ties(rig: Rig, observations: Observations, free: Sequence[str]) -> No
         )
 
 
+def _median(errors: Float) -> float:
+    known = errors[np.isfinite(errors)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
 def _frames(rig: Rig) -> Float:
     """Centres of the cameras and points one rig's size along their axes: what a place and a turn show in."""
     size = np.linalg.norm(rig.centers - rig.centers.mean(axis=0), axis=1).mean()
@@ -188,7 +197,10 @@ def _report(  # noqa: PLR0917
     views = range(len(rig))
     own = [observations.view == view for view in views]
     sigma = np.zeros(len(rig))
-    covariance = np.linalg.pinv(solution.information, hermitian=True) * solution.sigma**2
+    diagonal = np.diag(solution.information)
+    unit = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))  # radians and metres differ by any factor
+    inverse = np.linalg.pinv(unit[:, None] * solution.information * unit, hermitian=True)
+    covariance = unit[:, None] * inverse * unit * solution.sigma**2
     free = [view for view in views if rig.names[view] in names]
     for number, view in enumerate(free):
         # The centre moves by -R' (v + w x ... ) for a left step (w, v); about the centre itself it is -R' v.
@@ -198,13 +210,13 @@ def _report(  # noqa: PLR0917
         names=rig.names,
         refined=tuple(names),
         observations=np.bincount(observations.view, minlength=len(rig)),
-        before_px=np.array([np.nanmedian(before[rows]) if rows.any() else np.nan for rows in own]),
-        after_px=np.array([np.nanmedian(after[rows]) if rows.any() else np.nan for rows in own]),
+        before_px=np.array([_median(before[rows]) for rows in own]),
+        after_px=np.array([_median(after[rows]) for rows in own]),
         rejected=np.array(
             [np.mean(~(after[rows] < CUTOFF * solution.sigma)) if rows.any() else 0.0 for rows in own]
         ),
-        median_before=float(np.nanmedian(before)),
-        median_after=float(np.nanmedian(after)),
+        median_before=_median(before),
+        median_after=_median(after),
         sigma=solution.sigma,
         center_sigma=sigma,
         moved=np.linalg.norm(refined.centers - rig.centers, axis=1),

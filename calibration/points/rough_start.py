@@ -11,6 +11,7 @@ from scipy.spatial.transform import RigidTransform
 from calibration.arrays import frozen
 from calibration.camera import Camera, Intrinsics
 from calibration.errors import CalibrationError
+from calibration.points.depth_reversal import is_shallow, reversed_rig
 from calibration.points.problem import Observations
 from calibration.points.refining import FEWEST, PointsReport, refine_cameras
 from calibration.rig import Rig
@@ -34,6 +35,9 @@ WIDE = np.radians(20)
 
 TRIES = 3
 """Pairs of cameras to start from; the best outcome counts."""
+
+CLEARLY = 3.0
+"""Standard deviations by which one rig must explain the points better than its reversal in depth."""
 
 GOOD_PX = 1.0
 """Noise at which no further pair is tried."""
@@ -64,7 +68,8 @@ def calibrate_points(
     Raises
     ------
     CalibrationError
-        If no two cameras see enough points from different directions, or a camera cannot be placed.
+        If no two cameras see enough points from different directions, a camera cannot be placed, or the
+        rays are so nearly parallel that near and far are not told apart.
     """
     names, lenses = tuple(intrinsics), tuple(intrinsics.values())
     everything = frozen(xy, ("...", len(names), 2), "xy").reshape(-1, len(names), 2)
@@ -92,8 +97,24 @@ def calibrate_points(
     if found is None:
         raise failures[0]
     rig, report = refine_cameras(found[0], everything, lens=lens, shared_lens=shared_lens)
+    if is_shallow(rig, report.xyz):
+        other = refine_cameras(reversed_rig(rig, report.xyz), everything, lens=lens, shared_lens=shared_lens)
+        rig, report = _clearer((rig, report), other)
     to_first = rig.cameras[0].cam_from_world
     return rig.moved(to_first), replace(report, xyz=to_first.apply(report.xyz))
+
+
+def _clearer(one: tuple[Rig, PointsReport], other: tuple[Rig, PointsReport]) -> tuple[Rig, PointsReport]:
+    """Return the rig that explains the points better than the one that sees them reversed in depth."""
+    better, worse = sorted((one, other), key=lambda found: found[1].median_after)
+    least = CLEARLY / np.sqrt(better[1].observations.sum())
+    if not worse[1].median_after > (1 + least) * better[1].median_after:
+        raise CalibrationError(
+            "the cameras see the points in nearly parallel projection: a rig and its reversal in depth "
+            f"explain them alike ({better[1].median_after:.3f} and {worse[1].median_after:.3f} px). Move the "
+            "point nearer to the cameras and farther away, or start from a rough rig with refine_cameras"
+        )
+    return better
 
 
 def calibrate_wand(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.errors import CalibrationError
 from calibration.points import kernels, triangulation
 from calibration.points.problem import Freedom, Observations, Views
 from calibration.rig import Rig
@@ -22,6 +23,12 @@ NARROWING = 0.5
 
 ENOUGH = 100
 """Observations from which the noise is estimated."""
+
+UNDETERMINED = (
+    "the points do not determine where the cameras are: no two rays of a point meet at an angle before the "
+    "cameras. Move the point through a larger volume, near and far, as seen by cameras that look from "
+    "different sides; check the lenses' focal lengths"
+)
 
 CUTOFF = 3.0
 """Scale of the loss in standard deviations of the noise."""
@@ -134,17 +141,29 @@ def solve(
     Returns
     -------
     solution : Solution
+
+    Raises
+    ------
+    CalibrationError
+        If no rays of a point meet before the cameras, at the start or on the way.
     """
     part = observations.select(observations.spread_out(per_pair))
+    if not np.isfinite(triangulated(part, given, 1e3)).any():
+        raise CalibrationError(UNDETERMINED)
     views, used = given, 0
-    scale = 2 * CUTOFF * max(noise(part, views, triangulated(part, views, 1e3)), pixel_sigma or 0.0)
+
+    def sigma_of(observed: Observations, views: Views, points: Float) -> float:
+        return noise(observed, views, points) if pixel_sigma is None else pixel_sigma
+
+    least = 0.0 if pixel_sigma is None else pixel_sigma
+    scale = 2 * CUTOFF * max(noise(part, views, triangulated(part, views, 1e3)), least)
     for number, freedom in enumerate(freedoms):
         points = triangulated(part, views, scale)
         for _ in range(40):
             descent = _Descent(part, freedom, scale, given, views, points)
             used += descent.run(12, 1e-3)
             views, points = descent.views, triangulated(part, descent.views, scale, descent.points)
-            sigma = pixel_sigma or noise(part, views, points)
+            sigma = sigma_of(part, views, points)
             if scale <= CUTOFF * sigma * 1.05:
                 break
             scale = max(NARROWING * scale, CUTOFF * sigma)
@@ -152,7 +171,7 @@ def solve(
         used += descent.run(20 if number < len(freedoms) - 1 else 60, 1e-6)
         views = descent.views
     points = triangulated(observations, views, scale)
-    scale = CUTOFF * (pixel_sigma or noise(observations, views, points))
+    scale = CUTOFF * sigma_of(observations, views, points)
     descent = _Descent(observations, freedoms[-1], scale, given, views, points)
     used += descent.run(20, 3e-4)
     errors = errors_of(observations, descent.views, descent.points)
@@ -160,7 +179,7 @@ def solve(
         views=descent.views,
         points=descent.points,
         errors=errors,
-        sigma=pixel_sigma or noise(observations, descent.views, descent.points),
+        sigma=sigma_of(observations, descent.views, descent.points),
         iterations=used,
         converged=descent.converged,
         information=descent.information(),
@@ -237,9 +256,13 @@ class _Descent:
     def _stepped(self) -> tuple[Views, Float]:
         freedom = self.freedom
         S, g, diagonal = self._equations(self.damping)
-        diagonal = np.maximum(diagonal, 1e-12 * max(diagonal.max(initial=0.0), 1e-300))
-        # A singular matrix (the gauge) is met by the damping; lstsq is for the rest.
-        x, *_ = np.linalg.lstsq(S + self.damping * np.diag(diagonal), g, rcond=None)
+        # Unknowns in units of their own precision: radians and metres differ by any factor. A singular matrix
+        # (the gauge) is met by the damping; lstsq is for the rest.
+        unit = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        S, g = unit[:, None] * S * unit + self.damping * np.eye(len(g)), unit * g
+        if not (np.isfinite(S).all() and np.isfinite(g).all()):
+            raise CalibrationError(UNDETERMINED)
+        x = unit * np.linalg.lstsq(S, g, rcond=None)[0]
         full = freedom.full(np.asarray(x), len(self.views.t))
         points = np.empty_like(self.points)
         kernels.step_points(

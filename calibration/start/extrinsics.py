@@ -60,7 +60,10 @@ def link(first: BoardPoses, second: BoardPoses) -> Link | None:
     R, t, frame, error = _candidates(first, second)
     if not len(R):
         return None
-    size = 1e-9 + np.median(np.linalg.norm(t, axis=1))
+    apart = np.linalg.norm(t, axis=1)
+    reach = np.linalg.norm(first.t[:, 0], axis=1)
+    # Cameras in one place, as two halves of one image, are apart by nothing: then by the board's distance.
+    size = max(float(np.median(apart)), 1e-6 * float(np.nanmedian(reach)))
     seen = np.unique(frame)
     picks = np.unique(np.linspace(0, len(seen) - 1, min(MOST_FRAMES, len(seen))).round().astype(int))
     guess = np.flatnonzero(np.isin(frame, seen[picks]))

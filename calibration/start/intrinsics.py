@@ -76,7 +76,7 @@ def first_lens(
     xy = xy[_telling(xy)]
     best = FirstLens(row=_plain(size, float(max(size))), model=model, size=size, error=np.inf)
     trials = []
-    for start in [scale * max(size) for scale in FOCALS] + ([focal] if focal else []):
+    for start in [scale * max(size) for scale in FOCALS] + ([] if focal is None else [focal]):
         guess = FirstLens(row=_plain(size, start), model=model, size=size, error=np.inf)
         poses = board_poses(xy, board, guess.intrinsics)
         usable = np.isfinite(poses.error[:, 0])

@@ -32,11 +32,30 @@ def resected(xyz: Float, uv: Float, threshold: float) -> RigidTransform | None:
     if len(xyz) < FEWEST:
         return None
     cv2.setRNGSeed(0)
-    found, rotvec, translation, inliers = cv2.solvePnPRansac(
-        xyz, uv, np.eye(3), None, iterationsCount=2000, reprojectionError=threshold, flags=cv2.SOLVEPNP_SQPNP
-    )
-    if not found or inliers is None or len(inliers) < max(FEWEST, SHARE * len(xyz)):
+    middle = np.median(xyz, axis=0)
+    size = float(np.median(np.linalg.norm(xyz - middle, axis=1)))
+    if not size > 0:
         return None
-    agree = inliers.ravel()
-    rotvec, translation = cv2.solvePnPRefineLM(xyz[agree], uv[agree], np.eye(3), None, rotvec, translation)
-    return RigidTransform.from_components(np.ravel(translation), Rotation.from_rotvec(np.ravel(rotvec)))
+    scaled = (xyz - middle) / size
+    try:
+        found, rotvec, translation, inliers = cv2.solvePnPRansac(
+            scaled,
+            uv,
+            np.eye(3),
+            None,
+            iterationsCount=2000,
+            reprojectionError=threshold,
+            flags=cv2.SOLVEPNP_SQPNP,
+        )
+        if not found or inliers is None or len(inliers) < max(FEWEST, SHARE * len(xyz)):
+            return None
+        agree = inliers.ravel()
+        rotvec, translation = cv2.solvePnPRefineLM(
+            scaled[agree], uv[agree], np.eye(3), None, rotvec, translation
+        )
+    except cv2.error:  # it asserts that the points determine a place
+        return None
+    if not (np.isfinite(rotvec).all() and np.isfinite(translation).all()):
+        return None
+    rotation = Rotation.from_rotvec(np.ravel(rotvec))
+    return RigidTransform.from_components(size * np.ravel(translation) - rotation.apply(middle), rotation)

@@ -29,9 +29,14 @@ def essential_matrix(a: Float, b: Float, threshold: float | None) -> Float | Non
     if len(a) < 8:
         return None
     cv2.setRNGSeed(0)
-    method = cv2.LMEDS if threshold is None else cv2.USAC_MAGSAC
-    E, _ = cv2.findEssentialMat(a, b, np.eye(3), method=method, prob=0.999, threshold=threshold or 1.0)
-    return None if E is None or E.shape[0] < 3 else np.asarray(E[:3], dtype=np.float64)
+    method, limit = (cv2.LMEDS, 1.0) if threshold is None else (cv2.USAC_MAGSAC, threshold)
+    try:
+        E, _ = cv2.findEssentialMat(a, b, np.eye(3), method=method, prob=0.999, threshold=limit)
+    except cv2.error:  # it asserts that the points determine a matrix
+        return None
+    if E is None or E.shape[0] < 3 or not np.isfinite(E[:3]).all():
+        return None
+    return np.asarray(E[:3], dtype=np.float64)
 
 
 def epipolar_error(E: Float, a: Float, b: Float) -> Float:

@@ -1,9 +1,15 @@
 """A world for a rig of which nothing is known but how people put up cameras: upright, around the subject."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.rig import Rig
+
+Float = NDArray[np.float64]
+
+ABOVE = 1e-6
+"""Part of the rig's size below which a place is straight above another."""
 
 
 def levelled(rig: Rig) -> Rig:
@@ -37,12 +43,20 @@ def levelled(rig: Rig) -> Rig:
     across = np.eye(3) - np.einsum("vi,vj->vij", axes[:, 2], axes[:, 2])
     # Parallel axes have no nearest point; a weak pull to the cameras' middle keeps the system solvable.
     weak = 1e-6 * np.eye(3)
-    target = np.einsum("vij,vj->i", across, rig.centers) + weak @ rig.centers.mean(axis=0)
-    middle = np.linalg.solve(across.sum(axis=0) + weak, target)
-    ahead = rig.centers[0] - middle
-    ahead -= up * (ahead @ up)
-    if np.linalg.norm(ahead) < 1e-9:
-        ahead = np.cross(up, [1.0, 0.0, 0.0] if abs(up[0]) < 0.9 else [0.0, 1.0, 0.0])
-    ahead /= np.linalg.norm(ahead)
+    origin = rig.centers.mean(axis=0)
+    centers = rig.centers - origin
+    middle = np.linalg.solve(across.sum(axis=0) + weak, np.einsum("vij,vj->i", across, centers))
+    ahead = _ahead(up, centers, middle, axes[0])
+    middle = middle + origin
     new_from_old = Rotation.from_matrix(np.stack([ahead, np.cross(up, ahead), up]))
     return rig.moved(RigidTransform.from_components(-new_from_old.apply(middle), new_from_old))
+
+
+def _ahead(up: Float, centers: Float, middle: Float, axes: Float) -> Float:
+    """Point from the middle to the first camera; where that is straight above it, as its image is turned."""
+    reach = max(float(np.linalg.norm(centers - middle, axis=1).max()), np.finfo(np.float64).tiny)
+    for direction in ((centers[0] - middle) / reach, -axes[1], axes[0]):
+        across = direction - up * (direction @ up)
+        if np.linalg.norm(across) > ABOVE:
+            break
+    return np.asarray(across / np.linalg.norm(across))

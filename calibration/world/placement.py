@@ -21,6 +21,13 @@ OFF_BOARD = 0.02
 """Error of a board's triangulated corners, as a part of its size, above which it was not seen well enough."""
 
 
+FLAT = 1e-9
+"""Height over the floor, as a part of its extent, that says which side is up."""
+
+EXACT = 1e-12
+"""Least distance from a plane, as a part of the points' extent, that counts as an error: less is rounding."""
+
+
 def placed_on_points(rig: Rig, xyz: ArrayLike, known: ArrayLike, *, scale: bool = False) -> Rig:
     """Move the world such that points come to lie where they are known to be.
 
@@ -117,14 +124,19 @@ def placed_on_floor(
     ------
     CalibrationError
         If the points do not span a plane, or nothing says which side is up.
+    ValueError
+        If `forward` is no direction.
     """
     points = frozen(floor, ("points", 3), "floor")
     middle, up = _plane(points[np.isfinite(points).all(axis=1)])
     side = np.nanmedian((np.asarray(rig.centers if above is None else above, dtype=np.float64) - middle) @ up)
-    if not abs(side) > 0:
+    if not abs(side) > FLAT * np.linalg.norm(points[np.isfinite(points).all(axis=1)] - middle, axis=1).max():
         raise CalibrationError("above: the points lie in the floor, so they do not say which side is up")
     up = up * np.sign(side)
     ahead = np.array([1.0, 0, 0]) if forward is None else frozen(forward, (3,), "forward")
+    if not np.linalg.norm(ahead) > 0:
+        raise ValueError(f"forward: expected a direction, got {ahead.tolist()}")
+    ahead = ahead / np.linalg.norm(ahead)
     ahead = ahead - (ahead @ up) * up
     if np.linalg.norm(ahead) < 1e-3:
         ahead = np.cross(up, [0.0, 0, 1.0])
@@ -142,7 +154,7 @@ def _plane(points: Float) -> tuple[Float, Float]:
         middle = weights @ points / weights.sum()
         _, spread, axes = np.linalg.svd(np.sqrt(weights)[:, None] * (points - middle), full_matrices=False)
         distance = np.abs((points - middle) @ axes[-1])
-        size = max(float(np.median(distance)), 1e-12)
+        size = max(float(np.median(distance)), EXACT * float(spread[0]))
         weights = 1 / (1 + (distance / size) ** 2) ** 2
     if not spread[1] > 1e-3 * spread[0]:
         raise CalibrationError("the points on the floor lie on one line: walk across the floor, too")

@@ -6,7 +6,7 @@ from scipy import signal
 
 from models2d import Skeleton
 from triangulate import Status, Trajectories3D, filters, kinematics
-from triangulate.kalman import kalman
+from triangulate.kalman_filter import kalman
 
 
 def trajectories_of(xyz, fps=100.0, covariance=1e-6):

@@ -1,11 +1,13 @@
 """A camera that moved after the calibration is named by `check` and put right by `refine`."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 from typer.testing import CliRunner
 
-from calibration import Rig
+from calibration import Rig, save_draws
 from models2d import Detections2D, Skeleton, read_detections, write_detections
 from triangulate import ProjectError
 from triangulate.cli import app
@@ -40,12 +42,16 @@ def knocked(*names):
     return Rig(cameras=tuple(cameras))
 
 
-def project_with(folder, rig, slots=1):
+def project_with(folder, rig, *, wrong=None, keypoints="abcde"):
     rng = np.random.default_rng(0)
-    xyz = np.array([0, 0, 0.8]) + rng.uniform(-0.4, 0.4, (120, 5, 3))
-    xy = np.moveaxis(np.array(now.project(xyz)), 2, 1)[:, :, None] + rng.normal(0, 0.7, (120, 4, 1, 5, 2))
+    count = len(keypoints)
+    xyz = np.array([0, 0, 0.8]) + rng.uniform(-0.4, 0.4, (120, count, 3))
+    xy = np.moveaxis(np.array(now.project(xyz)), 2, 1)[:, :, None] + rng.normal(0, 0.7, (120, 4, 1, count, 2))
+    for name, labels in (wrong or {}).items():
+        for label in labels:
+            xy[:, now.names.index(name), :, keypoints.index(label)] += [9.0, -4.0]
     xy[rng.random(xy.shape[:-1]) < 0.1] = np.nan
-    skeleton = Skeleton(name="blob", keypoints=tuple("abcde"))
+    skeleton = Skeleton(name="blob", keypoints=tuple(keypoints))
     confidence = np.where(np.isfinite(xy[..., 0]), 0.9, np.nan)
     # In another order than the rig: cameras go by name.
     views, order = ("west", "north", "south", "east"), [3, 0, 2, 1]
@@ -104,6 +110,59 @@ def test_refine_writes_a_new_file_and_moves_one_camera_only(tmp_path):
         assert (moved > 1e-3) == (camera.name == "south")
     with pytest.raises(ProjectError, match=r"calibration-refined.toml exists and is not overwritten"):
         refine_project(project, project.trials)
+
+
+def with_wrong_lens(name):
+    """A camera of the rig has the lens of another: 10% longer."""
+    return Rig(
+        cameras=tuple(
+            replace(
+                camera,
+                intrinsics=replace(
+                    camera.intrinsics, K=camera.intrinsics.K * [[1.1, 1, 1], [1, 1.1, 1], [1, 1, 1]]
+                ),
+            )
+            if camera.name == name
+            else camera
+            for camera in now.cameras
+        )
+    )
+
+
+@pytest.mark.usefixtures("read")
+@pytest.mark.parametrize("named", [(), ("--camera", "south")])
+def test_a_wrong_lens_is_not_refined_away(tmp_path, named):
+    project_with(tmp_path, with_wrong_lens("south"))
+    done = CliRunner().invoke(app, ["check", str(tmp_path)])
+    assert "? trial walk, rig: south no longer fits the other cameras, which is no move" in done.output
+    assert "triangulate refine" not in done.output
+    done = CliRunner().invoke(app, ["refine", str(tmp_path), *named])
+    assert done.exit_code == 1
+    told = " ".join(done.output.split())
+    assert "nothing is written: " in told
+    assert "south would move by" in told
+    assert "another lens explains its pixels as well" in told
+    assert not (tmp_path / "calibration-refined.toml").exists()
+
+
+def test_labels_that_disagree_in_one_view_are_not_refined_away(tmp_path):
+    project = project_with(tmp_path, now, wrong={"south": ["b", "d"]})
+    with pytest.raises(ProjectError, match=r"nothing is written: south would move by .* mm"):
+        refine_project(project, project.trials, cameras=["south"])
+    assert not (tmp_path / "calibration-refined.toml").exists()
+
+
+def test_what_the_calibration_knows_is_read_from_beside_the_rig(tmp_path):
+    project = project_with(tmp_path, knocked("south"))
+    rigs = [knocked("south")] * 12
+    save_draws(rigs, tmp_path / "calibration.draws.npz")
+    ((_, report),) = drifts(project)
+    assert report.moved == ("south",)
+    assert report.objections == ()
+    alone = project_with(tmp_path / "ball", knocked("south"), keypoints="a")
+    save_draws(rigs, tmp_path / "ball" / "calibration.draws.npz")
+    ((_, report),) = drifts(alone)
+    assert "the calibration holds it to" in report.objections[0]
 
 
 def test_nothing_is_refined_where_nothing_moved(tmp_path):

@@ -96,6 +96,11 @@ BAD = {
         '"half"',
         ":17: detections.precision: expected one of float32, float16, bfloat16, got 'half'",
     ),
+    "doubtful in percent": (
+        "locate_every = 4",
+        "min_confidence = 80",
+        ":16: .*min_confidence: expected a number between 0 and 1, got 80",
+    ),
     "locate never": ("locate_every = 4", "locate_every = 0", ":16: .*locate_every: .* at least 1, got 0"),
     "locate rarely": (
         "locate_every = 4",

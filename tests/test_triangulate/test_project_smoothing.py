@@ -60,12 +60,12 @@ def displaced(rig, size=1.0):
     return Rig(cameras=tuple(cameras))
 
 
-def project_with(folder, rig, *lines):
+def project_with(folder, rig, *lines, confidence=0.9):
     xy = np.moveaxis(np.array(true_rig.project(arm())), 2, 1)[:, :, None]
     xy = xy + np.random.default_rng(0).normal(0, 0.7, xy.shape)
     found = Detections2D(
         xy=xy,
-        confidence=np.full(xy.shape[:-1], 0.9),
+        confidence=np.broadcast_to(confidence, xy.shape[:-1]),
         views=true_rig.names,
         skeleton=Skeleton.from_names("arm", ["shoulder", "elbow", "wrist"]),
         fps=60.0,
@@ -164,3 +164,25 @@ def test_a_wrong_joint_is_named_with_file_and_place(tmp_path):
         ProjectError, match=r"detections.skeleton: .*arm.toml: joints: no keypoint called 'knee'"
     ):
         run(project)
+
+
+def test_doubtful_detections_reach_neither_the_raw_points_nor_the_smoothed_ones(tmp_path):
+    confidence = np.where(np.random.default_rng(2).random((150, 4, 1, 3)) < 0.2, 0.1, 0.9)
+    text = "[detections]\nmin_confidence = 0.5\n"
+    project = project_with(tmp_path, true_rig, text, confidence=confidence)
+    run(project)
+    for name in ("raw", "trajectories"):
+        used = read(project.results("walk") / f"{name}.parquet").inliers
+        assert used.any()
+        assert not (used & (confidence < 0.5)).any()
+
+
+def test_a_given_pixel_sigma_holds_for_raw_points_too(tmp_path):
+    run(project_with(tmp_path / "one", true_rig, "[reconstruct]\npixel_sigma = 1.0"))
+    run(project_with(tmp_path / "two", true_rig, "[reconstruct]\npixel_sigma = 2.0"))
+    one, two = (read(tmp_path / name / "results/walk/raw.parquet").covariance for name in ("one", "two"))
+    assert np.nanmedian(two / one) == pytest.approx(4.0, rel=1e-3)
+
+
+def test_no_gap_is_bridged_where_the_project_says_so(tmp_path):
+    assert project_with(tmp_path, true_rig, "[reconstruct]\nmax_gap = 0").smoothing["max_gap"] == 0

@@ -140,6 +140,11 @@ def test_nothing_seen():
     assert status_counts(reconstruct(tracks, rig))["UNSEEN"] == 600
 
 
+def test_a_pixel_sigma_of_zero_is_refused():
+    with pytest.raises(ValueError, match="pixel_sigma: expected a positive number of px, got 0"):
+        reconstruct(tracks_of(ring(), truth()), ring(), pixel_sigma=0.0)
+
+
 def test_min_confidence_out_of_range():
     with pytest.raises(ValueError, match="min_confidence"):
         reconstruct(tracks_of(ring(), truth()), ring(), min_confidence=80)

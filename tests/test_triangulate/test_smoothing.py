@@ -1,5 +1,7 @@
 """The smoother on scenes with known truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
@@ -154,6 +156,35 @@ def test_an_option_out_of_range_is_named(option):
     rig = ring()
     with pytest.raises(ValueError, match=next(iter(option))):
         smooth(watched(swinging(20), rig), rig, **option)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_each_view_has_its_own_rms_in_the_report(late):
+    rig, truth = ring(4), swinging(200)
+    noise = np.array([0.5, 1.0, 2.0, 1.0])[:, None, None]
+    clean = rig.project(truth).transpose(0, 2, 1, 3)
+    tracks = tracks_of(clean + noise * np.random.default_rng(0).normal(size=clean.shape), rig)
+    if late:
+        tracks = replace(tracks, times=np.repeat(np.arange(200)[:, None] / 60.0, 4, axis=1))
+    _, report = smooth(tracks, rig)
+    # Root mean square length of a residual in two axes; the fit takes up a little of it.
+    assert report.rms_by_view == pytest.approx(np.sqrt(2) * noise.ravel(), rel=0.1)
+    share = report.inliers_by_view * np.isfinite(tracks.xy[..., 0]).sum(axis=(0, 2, 3))
+    assert report.rms == pytest.approx(np.sqrt((share * report.rms_by_view**2).sum() / share.sum()))
+
+
+def test_min_confidence_holds_in_the_smoother_too():
+    rig, truth = ring(), swinging(120)
+    tracks = watched(truth, rig, missing=0, mistakes=0)
+    doubtful = np.random.default_rng(3).random(tracks.confidence.shape) < 0.2
+    tracks = replace(tracks, confidence=np.where(doubtful, 0.2, 0.9))
+    smoothed, _ = smooth(tracks, rig, min_confidence=0.5)
+    assert not (smoothed.inliers & doubtful).any()
+    without = replace(tracks, xy=np.where(doubtful[..., None], np.nan, tracks.xy))
+    alone, _ = smooth(without, rig)
+    assert smoothed.xyz.tobytes() == alone.xyz.tobytes()
+    with pytest.raises(ValueError, match="min_confidence: expected a number between 0 and 1, got 80"):
+        smooth(tracks, rig, min_confidence=80)
 
 
 def test_subjects_do_not_disturb_each_other():

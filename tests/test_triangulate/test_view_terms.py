@@ -83,7 +83,8 @@ def test_inliers_are_the_detections_that_are_likelier_than_mistakes(apart):
     inlier = np.zeros(observed.xy.shape[:-1], dtype=np.bool_)
     error = np.empty(observed.xy.shape[:2])
     offset = np.random.default_rng(0).normal(size=residual.shape)
-    examine(control, pack(rig), observed, offset, inlier, error)
+    squared = np.empty(inlier.shape)
+    examine(control, pack(rig), observed, offset, inlier, error, squared)
     with np.errstate(divide="ignore", invalid="ignore"):
         correct, mistake = likelihoods(residual, observed.information)
     expected = (observed.information[..., 0] > 0) & (correct > mistake)
@@ -93,3 +94,4 @@ def test_inliers_are_the_detections_that_are_likelier_than_mistakes(apart):
     number = expected.sum(axis=-1)
     assert np.allclose(error[number > 0], np.sqrt(squares[number > 0] / number[number > 0]))
     assert np.isnan(error[number == 0]).all()
+    assert np.allclose(squared, np.where(expected, ((residual + offset) ** 2).sum(axis=-1), 0.0))

@@ -12,6 +12,9 @@ from triangulate.association.rays import Rays
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
+NEAREST = 0.01
+"""Least size of a subject, as a part of its distance from the cameras' middle: that of a single point."""
+
 
 @dataclass(eq=False, slots=True)
 class Chain:
@@ -58,24 +61,28 @@ class Chain:
         self.support += support
 
 
-def body_size(groups: Groups) -> float:
+def body_size(groups: Groups, rays: Rays) -> float:
     """Measure how large the subjects are: the median extent of the 3D poses.
 
     Parameters
     ----------
     groups : Groups
+    rays : Rays
 
     Returns
     -------
     size : float, m
-        At least 1 mm.
+        At least 1% of the distance from the cameras.
     """
+    if not np.isfinite(groups.xyz).any():
+        return 0.0
+    least = NEAREST * float(np.nanmedian(np.linalg.norm(groups.xyz - rays.centers.mean(axis=0), axis=-1)))
     some = np.isfinite(groups.xyz[..., 0]).sum(axis=1) >= min(3, groups.xyz.shape[1])
     if not some.any():
-        return 1e-3
+        return least
     low = np.nanmin(groups.xyz[some], axis=1)
     high = np.nanmax(groups.xyz[some], axis=1)
-    return max(float(np.median(np.linalg.norm(high - low, axis=-1))), 1e-3)
+    return max(float(np.median(np.linalg.norm(high - low, axis=-1))), least)
 
 
 def linked(groups: Groups, rays: Rays, reach: float, patience: int) -> list[Chain]:
@@ -147,7 +154,7 @@ def _one_view(unseen: list[Chain], rays: Rays, frame: int, members: Int) -> None
     expected = np.array([chain.predicted(frame) for chain in unseen])
     cam = np.einsum("vij,ckj->cvki", rays.R, expected) + rays.t[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        flat = np.where(cam[..., 2:] > 1e-9, cam[..., :2] / cam[..., 2:], np.nan)
+        flat = np.where(cam[..., 2:] > 0, cam[..., :2] / cam[..., 2:], np.nan)
     away = np.linalg.norm(rays.xy[frame] - flat[:, :, None], axis=-1)
     weight = rays.weight[frame] * np.isfinite(away)
     mean = (weight * np.nan_to_num(away)).sum(axis=-1) / np.maximum(weight.sum(axis=-1), 1e-12)

@@ -11,6 +11,10 @@ from models2d.detections import Detections2D
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
+PARALLEL = 1e-13
+"""Determinant of the equations of a point, of unit trace, up to which its rays are parallel: they meet at
+less than a millionth of a radian."""
+
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Rays:
@@ -196,7 +200,7 @@ def closest(rays: Rays, frames: Int, members: Int) -> tuple[Float, Float]:
     Returns
     -------
     xyz : (groups, keypoints, 3) float, m, world
-        NaN with fewer than two rays, or behind a camera that sees it.
+        NaN with fewer than two rays, with parallel ones, or behind a camera that sees it.
     weight : (groups, keypoints) float
         Number of rays that each point rests on.
 
@@ -213,18 +217,24 @@ def closest(rays: Rays, frames: Int, members: Int) -> tuple[Float, Float]:
     toward /= np.linalg.norm(toward, axis=-1, keepdims=True)
     toward = np.einsum("vji,gvkj->gvki", rays.R, toward)
     away = np.eye(3) - toward[..., :, None] * toward[..., None, :]
-    pulled = np.einsum("gvkij,vj->gvki", away, rays.centers)
+    middle = rays.centers.mean(axis=0)  # the world's origin may be far, or a camera's own centre
+    centers = rays.centers - middle
+    pulled = np.einsum("gvkij,vj->gvki", away, centers)
     strength = (weight > 0).astype(np.float64)
     count = strength.sum(axis=1)
+    meet = count >= 2
     for _ in range(2):
-        A = np.einsum("gvk,gvkij->gkij", strength, away) + 1e-12 * np.eye(3)
+        A = np.einsum("gvk,gvkij->gkij", strength, away)
         b = np.einsum("gvk,gvki->gki", strength, pulled)
-        xyz = np.linalg.solve(A, b[..., None])[..., 0]
-        depth = np.einsum("gvki,gvki->gvk", toward, xyz[:, None] - rays.centers[:, None])
-        strength = (weight / np.maximum(depth, 1e-6)) ** 2
-    behind = ((weight > 0) & (depth <= 0)).any(axis=1)
-    xyz[(count < 2) | behind] = np.nan
-    return xyz, np.where(np.isfinite(xyz[..., 0]), count, 0.0)
+        size = np.trace(A, axis1=-2, axis2=-1)
+        meet = meet & (np.linalg.det(A / np.where(size > 0, size, 1.0)[..., None, None]) > PARALLEL)
+        xyz = np.linalg.solve(np.where(meet[..., None, None], A, np.eye(3)), b[..., None])[..., 0]
+        depth = np.einsum("gvki,gvki->gvk", toward, xyz[:, None] - centers[:, None])
+        meet = meet & ~((weight > 0) & (depth <= 0)).any(axis=1)
+        ahead = (depth > 0) & meet[:, None]
+        strength = np.where(ahead, weight / np.where(ahead, depth, 1.0), 0.0) ** 2
+    xyz = np.where(meet[..., None], xyz + middle, np.nan)
+    return xyz, np.where(meet, count, 0.0)
 
 
 def distances(rays: Rays, frames: Int, xyz: Float, members: Int) -> Float:
@@ -268,7 +278,7 @@ def support(rays: Rays, frames: Int, xyz: Float, reach: float) -> Float:
         pose explains less than half.
     """
     cam = np.einsum("vij,pkj->pvki", rays.R, np.nan_to_num(xyz)) + rays.t[:, None]
-    seen = (cam[..., 2] > 1e-9) & np.isfinite(xyz[:, None, :, 0])
+    seen = (cam[..., 2] > 0) & np.isfinite(xyz[:, None, :, 0])
     flat = cam[..., :2] / np.where(seen, cam[..., 2], 1.0)[..., None]
     away = ((rays.xy[frames] - flat[:, :, None]) ** 2).sum(axis=-1)
     near = np.maximum(1.0 - away / (reach * rays.sigma[frames]) ** 2, 0.0)

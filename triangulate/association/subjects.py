@@ -72,7 +72,7 @@ def associate(
     if not len(groups.frame):
         raise TriangulationError(_nothing(detections))
     patience = max(1, round(patience_seconds * detections.fps))
-    chains = linked(groups, rays, 0.5 * body_size(groups), patience)
+    chains = linked(groups, rays, 0.5 * body_size(groups, rays), patience)
     return _tracks(detections, _chosen(chains, detections, subjects, least_seconds))
 
 

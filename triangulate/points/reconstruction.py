@@ -70,10 +70,9 @@ def reconstruct(
         If a view of the tracks is not in the rig, or an option is out of range.
     """
     rig = matched(rig, tracks.views, tracks.sizes)
-    if not 0 <= min_confidence <= 1:
-        raise ValueError(f"min_confidence: expected a number between 0 and 1, got {min_confidence}")
-    tracks = synchronised(tracks)
-    scale = found_scale(tracks, rig, min_confidence) if pixel_sigma is None else 1.0
+    tracks = synchronised(tracks.confident(min_confidence))
+    scale = found_scale(tracks, rig) if pixel_sigma is None else 1.0
+    sigma = 1.0 if pixel_sigma is None else pixel_sigma
     frames, views, subjects, keypoints = tracks.shape
     shape = (frames, subjects, keypoints)
     xyz, covariance = np.empty((*shape, 3)), np.empty((*shape, 3, 3))
@@ -82,9 +81,7 @@ def reconstruct(
     step = max(1, CHUNK // max(1, subjects * keypoints))
     for first in range(0, frames, step):
         part = slice(first, first + step)
-        xy, information = observations(
-            tracks, part, pixel_sigma=pixel_sigma or 1.0, scale=scale, min_confidence=min_confidence
-        )
+        xy, information = observations(tracks, part, pixel_sigma=sigma, scale=scale)
         points = solve_information(
             xy, information, rig, method=method, inlier_sigmas=inlier_sigmas, narrow_deg=narrow_deg
         )
@@ -149,7 +146,7 @@ def matched(rig: Rig, views: Sequence[str], sizes: NDArray[np.int64] | None = No
     return rig
 
 
-def found_scale(tracks: Tracks2D, rig: Rig, min_confidence: float = 0.0) -> float:
+def found_scale(tracks: Tracks2D, rig: Rig) -> float:
     """Find how noisy the detections are, see `triangulate.points.noise_level`.
 
     Parameters
@@ -157,7 +154,6 @@ def found_scale(tracks: Tracks2D, rig: Rig, min_confidence: float = 0.0) -> floa
     tracks : Tracks2D
     rig : Rig
         Its cameras in the order of the tracks' views.
-    min_confidence : float
 
     Returns
     -------
@@ -166,7 +162,7 @@ def found_scale(tracks: Tracks2D, rig: Rig, min_confidence: float = 0.0) -> floa
     """
     frames, _, subjects, keypoints = tracks.shape
     every = max(1, frames * subjects * keypoints // LOOKED_AT)
-    xy, information = observations(tracks, slice(None, None, every), min_confidence=min_confidence)
+    xy, information = observations(tracks, slice(None, None, every))
     return noise_scale(xy, information, rig)
 
 
@@ -176,7 +172,6 @@ def observations(
     *,
     pixel_sigma: float = 1.0,
     scale: float = 1.0,
-    min_confidence: float = 0.0,
 ) -> tuple[Float, Float]:
     """Flatten tracks to points with views last, each detection with its information.
 
@@ -187,8 +182,6 @@ def observations(
     pixel_sigma : float, px
     scale : float
         Factor on all standard deviations.
-    min_confidence : float
-        Detections below become NaN.
 
     Returns
     -------
@@ -199,8 +192,6 @@ def observations(
     views = len(tracks.views)
     xy = np.moveaxis(tracks.xy[frames], 1, 3).reshape(-1, views, 2)
     confidence = np.moveaxis(tracks.confidence[frames], 1, 3).reshape(-1, views)
-    if min_confidence > 0:
-        xy = np.where((confidence >= min_confidence)[..., None], xy, np.nan)
     covariance = None
     if tracks.covariance is not None:
         covariance = np.moveaxis(tracks.covariance[frames], 1, 3).reshape(-1, views, 2, 2)

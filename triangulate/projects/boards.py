@@ -59,7 +59,7 @@ def read_boards(section: Section) -> BoardPlan:
             plan = BoardPlan(boards=(_board(part),))
         else:
             back = part.section("back")
-            thickness = back.number("thickness", least=0.0)
+            thickness = back.number("thickness", above=0.0)
             plan = BoardPlan(boards=(_board(part), _board(back)), linked="two-sided", thickness=thickness)
     if linked and plan.linked is None:
         raise section.error("linked", "boards that are fixed to each other need two [[calibration.board]]")
@@ -81,7 +81,7 @@ def _board(section: Section) -> Board:
             raise section.error("target", str(error)) from error
     kind = section.text("kind", "charuco", KINDS) or "charuco"
     values: dict[str, Any] = {key: section.number(key, least=1, whole=True) for key in ("columns", "rows")}
-    values |= {key: section.number(key, least=0.0) for key in ("square", "marker")}
+    values |= {key: section.number(key, above=0.0) for key in ("square", "marker")}
     values["dictionary"] = section.text("dictionary")
     switches: dict[str, Any] = {key: section.switch(key, False) for key in ("legacy", "inverted")}
     first = section.number("first", 0, least=0, whole=True)

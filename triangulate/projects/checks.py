@@ -74,7 +74,7 @@ def check_project(project: Project, *, progress: Progress | None = None) -> Iter
         yield from _trial(project, trial)
     for trial, found in drifts(project):
         text, moved = str(found), isinstance(found, DriftReport) and bool(found.moved)
-        if moved:
+        if isinstance(found, DriftReport) and moved and not found.objections:
             text += f"\n`triangulate refine {project.folder} {trial.name}` writes a rig with that mended"
         yield Finding(where=f"trial {trial.name}, rig", text=text, weak=moved)
 

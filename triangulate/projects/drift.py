@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
 from calibration.points.drift import DriftReport, check_drift
+from calibration.points.move_evidence import objections
 from calibration.points.refining import PointsReport, refine_cameras
 from calibration.rig import Rig
-from models2d.detections import Detections2D
+from calibration.rig_files.draws import draws_file, load_draws
 from triangulate.errors import ProjectError, TriangulationError
 from triangulate.points.image_bounds import inside_images
+from triangulate.projects.identities import identified
 from triangulate.projects.project import Project, Trial
 from triangulate.projects.resolution import at_calibrated_size
 
@@ -41,8 +43,8 @@ def trial_drift(project: Project, trial: Trial, rig: Rig) -> DriftReport:
     ProjectError, TriangulationError
         If there are no detections, or they do not fit the cameras.
     """
-    views, xy = _points(project, trial, rig)
-    return check_drift(rig.select(views), xy)
+    views, xy, keypoint = _points(project, trial, rig)
+    return check_drift(rig.select(views), xy, keypoint=keypoint, draws=_draws(project))
 
 
 def drifts(project: Project) -> Iterable[tuple[Trial, DriftReport | str]]:
@@ -92,7 +94,8 @@ def refine_project(
     Raises
     ------
     ProjectError
-        If the file exists, there is no rig, no camera has moved, or it cannot be told which.
+        If the file exists, there is no rig, no camera has moved, it cannot be told which, or something speaks
+        against its having moved: a wrong lens, keypoints that do not agree on it.
     CalibrationError
         If the cameras share too few keypoints, with the counts.
     """
@@ -102,9 +105,15 @@ def refine_project(
     if not project.rig_file.is_file():
         raise ProjectError(f"{project.rig_file} is not there yet; run `triangulate calibrate` first")
     rig = Rig.load(project.rig_file).select(project.cameras)
-    xy = np.concatenate([_seen_by(rig, *_points(project, trial, rig)) for trial in trials])
-    moved = tuple(cameras) or _moved(check_drift(rig, xy))
+    found = [_points(project, trial, rig) for trial in trials]
+    xy = np.concatenate([_seen_by(rig, views, points) for views, points, _ in found])
+    keypoint = [name for _, _, names in found for name in names]
+    draws = _draws(project)
+    moved = tuple(cameras) or _moved(check_drift(rig, xy, keypoint=keypoint, draws=draws))
     refined, report = refine_cameras(rig, xy, cameras=moved)
+    against = objections(rig, refined, report, xy, keypoint=keypoint, draws=draws)
+    if against:
+        raise ProjectError(f"nothing is written: {'; '.join(against)}")
     refined.save(out)
     return out, report
 
@@ -112,6 +121,8 @@ def refine_project(
 def _moved(report: DriftReport) -> tuple[str, ...]:
     if not report.moved:
         raise ProjectError(f"nothing to refine: {report}")
+    if report.objections:
+        raise ProjectError(f"nothing is written: {report}")
     if not report.certain:
         raise ProjectError(f"{report} Say which with --camera NAME, or calibrate again.")
     return report.moved
@@ -128,8 +139,17 @@ def _seen_by(rig: Rig, views: tuple[str, ...], xy: NDArray[np.float64]) -> NDArr
     return whole
 
 
-def _points(project: Project, trial: Trial, rig: Rig) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Return the views of a trial, and its keypoints, (points, views, 2) px."""
+def _draws(project: Project) -> tuple[Rig, ...]:
+    """Return what the calibration's own uncertainty allows, where it was kept."""
+    path = draws_file(project.rig_file)
+    draws = load_draws(path) if path.is_file() else ()
+    return tuple(draw.select(project.cameras) for draw in draws if set(project.cameras) <= set(draw.names))
+
+
+def _points(
+    project: Project, trial: Trial, rig: Rig
+) -> tuple[tuple[str, ...], NDArray[np.float64], list[str]]:
+    """Return the views of a trial, its keypoints, (points, views, 2) px, and which each point is."""
     from models2d.readers.joining import read_detections
 
     file = _detections_file(project, trial)
@@ -137,17 +157,8 @@ def _points(project: Project, trial: Trial, rig: Rig) -> tuple[tuple[str, ...], 
         raise ProjectError(f"{file} is not there yet; run `triangulate detect {project.file}` first")
     found = at_calibrated_size(read_detections(file), rig, f"trial {trial.name}")
     found, _ = inside_images(found, rig)
-    xy = _identified(project, found, rig)
+    xy = identified(project, found, rig).xy
     picks = np.unique(np.linspace(0, len(xy) - 1, min(MOST_FRAMES, len(xy))).round().astype(int))
-    return found.views, xy[picks].transpose(0, 2, 3, 1, 4).reshape(-1, len(found.views), 2)
-
-
-def _identified(project: Project, found: Detections2D, rig: Rig) -> NDArray[np.float64]:
-    """Keypoints of the same subject in all views, (frames, views, subjects, keypoints, 2)."""
-    sure = found.confidence >= project.min_confidence
-    if found.shape[2] == 1:
-        return np.where(sure[..., None], found.xy, np.nan)
-    from triangulate.association.subjects import associate
-
-    tracks = associate(found, rig, subjects=project.subjects)
-    return np.where((tracks.confidence >= project.min_confidence)[..., None], tracks.xy, np.nan)
+    points = xy[picks].transpose(0, 2, 3, 1, 4).reshape(-1, len(found.views), 2)
+    names = list(found.skeleton.keypoints) * (len(points) // len(found.skeleton.keypoints))
+    return found.views, points, names

@@ -259,8 +259,8 @@ def load_project(path: str | Path) -> Project:
         model=detections.text("model"),
         skeleton=detections.text("skeleton"),
         subjects=int(detections.number("subjects", 1, least=1, whole=True) or 1),
-        fps=detections.number("fps", least=0.0),
-        min_confidence=detections.number("min_confidence", 0.0) or 0.0,
+        fps=detections.number("fps", above=0.0),
+        min_confidence=_share(detections, "min_confidence"),
         locate_every=_locate_every(detections),
         precision=detections.text("precision", among=PRECISIONS),
         unswap=reconstruct.switch("unswap", True),
@@ -306,6 +306,13 @@ def _locate_every(section: Section) -> int:
             "network looks at the whole frame first",
         )
     return frames
+
+
+def _share(section: Section, key: str) -> float:
+    value = section.number(key, 0.0)
+    if value is None or not 0 <= value <= 1:
+        raise section.error(key, f"expected a number between 0 and 1, got {value!r}")
+    return value
 
 
 def _index(value: float | None) -> int | None:

@@ -7,12 +7,13 @@ import numpy as np
 
 from calibration.rig import Rig
 from calibration.rig_files.draws import draws_file, load_draws
-from models2d.detections import Detections2D, Tracks2D
+from models2d.detections import Tracks2D
 from triangulate.errors import ProjectError
 from triangulate.export.formats import write
 from triangulate.points.image_bounds import inside_images
 from triangulate.projects.exports import export_trial, exports_of
 from triangulate.projects.freshness import read_record
+from triangulate.projects.identities import identified
 from triangulate.projects.outcomes import Outcome, Progress
 from triangulate.projects.project import Project, Trial
 from triangulate.projects.resolution import rig_for
@@ -83,8 +84,8 @@ def _reconstruction(project: Project, trial: Trial, progress: Progress | None) -
         rig, rescaled = rig_for(Rig.load(rig_file), found.views, found.sizes, where)
         rigs = tuple(rig_for(one, found.views, found.sizes, where)[0] for one in _draws(project))
         inside, dropped = inside_images(found, rig)
-        tracks, swaps = _sides_mended(project, _tracks(project, inside, rig), rig)
-        raw = final = reconstruct(tracks, rig, min_confidence=project.min_confidence)
+        tracks, swaps = _sides_mended(project, identified(project, inside, rig), rig)
+        raw = final = reconstruct(tracks, rig, pixel_sigma=project.smoothing.get("pixel_sigma"))
         report = None
         if rigs:  # the smoother starts without, and adds it once by itself
             from triangulate.points.calibration_scatter import with_calibration
@@ -188,14 +189,6 @@ def _draws(project: Project) -> tuple[Rig, ...]:
 def _median(error: np.ndarray) -> float:
     known = error[np.isfinite(error)]
     return float(np.median(known)) if len(known) else float("nan")
-
-
-def _tracks(project: Project, detections: Detections2D, rig: Rig) -> Tracks2D:
-    if project.subjects == 1 and detections.shape[2] == 1:
-        return detections.as_tracks()
-    from triangulate.association.subjects import associate
-
-    return associate(detections, rig, subjects=project.subjects)
 
 
 def _sides_mended(project: Project, tracks: Tracks2D, rig: Rig) -> tuple[Tracks2D, dict[str, int]]:

@@ -90,15 +90,16 @@ def find_boards(
         If no camera sees one of the boards: it is named.
     """
     plan, found, lost = project.calibration, [], []
+    whole = stride is None
     for number, board in enumerate(plan.boards):
         try:
             seen = find_corners(
                 recording,
                 board,
-                stride=stride or plan.stride,
-                enough=None if stride else plan.enough,
+                stride=plan.stride if stride is None else stride,
+                enough=plan.enough if whole else None,
                 beside=plan.boards,
-                cache=None if stride else project.corners_folder,
+                cache=project.corners_folder if whole else None,
                 progress=progress,
             )
         except CalibrationError as error:

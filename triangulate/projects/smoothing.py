@@ -5,7 +5,7 @@ from typing import Any
 from triangulate.projects.values import Section
 from triangulate.smoothing.camera_priors import CameraPriors
 
-STRENGTHS = ("pixel_sigma", "jerk_sigma", "acceleration_sigma", "bone_sigma", "max_gap")
+STRENGTHS = ("pixel_sigma", "jerk_sigma", "acceleration_sigma", "bone_sigma")
 
 
 def read_smoothing(section: Section, *, smooth: bool, calibration_uncertainty: bool) -> dict[str, Any]:
@@ -29,7 +29,8 @@ def read_smoothing(section: Section, *, smooth: bool, calibration_uncertainty: b
     ProjectError
         If a value is out of range, or cameras are to be refined where they cannot be.
     """
-    given = {key: section.number(key, least=0.0) for key in STRENGTHS}
+    given = {key: section.number(key, above=0.0) for key in STRENGTHS}
+    given["max_gap"] = section.number("max_gap", least=0.0)
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     priors = _camera_priors(section)
     if priors is None:

@@ -142,7 +142,13 @@ class Section:
         return tuple(value)
 
     def number(
-        self, key: str, default: float | None = None, *, least: float | None = None, whole: bool = False
+        self,
+        key: str,
+        default: float | None = None,
+        *,
+        least: float | None = None,
+        above: float | None = None,
+        whole: bool = False,
     ) -> float | None:
         """Take a number.
 
@@ -151,7 +157,9 @@ class Section:
         key : str
         default : float, optional
         least : float, optional
-            Smaller values are refused; 0 refuses 0 itself, too, unless `whole`.
+            Smaller values are refused.
+        above : float, optional
+            This and smaller values are refused.
         whole : bool
             Whether it must be an integer.
 
@@ -168,11 +176,11 @@ class Section:
         if value is None:
             return None
         fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-        if fits and least is not None:
-            fits = value >= least if whole or least else value > least
+        fits = fits and (least is None or value >= least) and (above is None or value > above)
         if not fits or not np.isfinite(value):
             kind = "a whole number" if whole else "a number"
-            bound = "" if least is None else f" {'of at least' if whole or least else 'above'} {least:g}"
+            bound = "" if least is None else f" of at least {least:g}"
+            bound += "" if above is None else f" above {above:g}"
             raise self.error(key, f"expected {kind}{bound}, got {value!r}")
         return value
 

@@ -50,7 +50,8 @@ def measure_bones(xyz: Float, covariance: Float, bones: Int, independent: Float)
         spread = covariance[:, head] + covariance[:, tail]
         good = np.isfinite(across).all(axis=1) & np.isfinite(spread).all(axis=(1, 2))
         across, spread = across[good], spread[good]
-        distance = np.maximum(np.linalg.norm(across, axis=1), 1e-9)
+        distance = np.linalg.norm(across, axis=1)
+        across, spread, distance = (one[distance > 0] for one in (across, spread, distance))
         along = np.einsum("fi,fij,fj->f", across, spread, across) / distance**2
         bias = (np.trace(spread, axis1=1, axis2=2) - along) / (2 * distance)
         if len(distance) >= LEAST and np.median(bias) < VAGUE * np.median(distance):
@@ -98,7 +99,7 @@ def random_effects(values: Float, variance: Float, independent: float) -> tuple[
         Root of the spread squared, the mean's own variance and a floor squared.
     """
     middle = np.median(values)
-    scatter = max(1.4826 * float(np.median(np.abs(values - middle))), 1e-9)
+    scatter = max(1.4826 * float(np.median(np.abs(values - middle))), 1e-9 * float(middle))
     near = np.abs(values - middle) < 4 * np.sqrt(np.maximum(scatter**2, variance))
     values, variance = values[near], variance[near]
     low, high = 0.0, 4 * scatter**2

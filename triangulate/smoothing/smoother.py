@@ -20,6 +20,7 @@ from triangulate.smoothing.camera_priors import CameraPriors
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.kernels import Observed, Priors, Views
+from triangulate.smoothing.local_world import LocalWorld
 from triangulate.smoothing.motion_strength import centred
 from triangulate.smoothing.offsets import REACH, lasting_offsets
 from triangulate.smoothing.series import robust_fit
@@ -103,6 +104,7 @@ def smooth(
     symmetric: bool = False,
     joint_limits: Sequence[JointLimit] = (),
     max_gap: float = 0.25,
+    min_confidence: float = 0.0,
     rigs: Sequence[Rig] = (),
     refine_cameras: CameraPriors | None = None,
     progress: Progress | None = None,
@@ -136,6 +138,8 @@ def smooth(
         How far joints bend.
     max_gap : float, s
         Longest time without an observation that is bridged.
+    min_confidence : float
+        Detections below are treated as not seen, as in `reconstruct`.
     rigs : sequence of Rig, optional
         Draws from the calibration's own uncertainty, as `reconstruct` takes them.
     refine_cameras : CameraPriors, optional
@@ -160,7 +164,10 @@ def smooth(
         raise ValueError(f"max_gap: expected a time of 0 s or more, got {max_gap}")
     if len(rigs) and refine_cameras is not None:
         raise ValueError("give rigs or refine_cameras, not both: refined cameras are drawn from what remains")
-    rig = matched(rig, tracks.views, tracks.sizes)
+    rig, tracks = matched(rig, tracks.views, tracks.sizes), tracks.confident(min_confidence)
+    local = LocalWorld.of(rig)
+    rig, rigs = local.rig(rig), tuple(local.rig(one) for one in rigs)
+    trajectories = None if trajectories is None else local.points(trajectories)
     order = 2 if acceleration_sigma is not None else 3
     motion_sigma = acceleration_sigma if order == 2 else jerk_sigma
     options = Options(order, pixel_sigma, motion_sigma, bone_sigma, bone_lengths, symmetric, joint_limits)
@@ -183,7 +190,10 @@ def smooth(
     smoothed = solution.trajectories(tracks)
     if len(rigs):
         smoothed = with_calibration(smoothed, tracks, rig, rigs)
-    return smoothed, replace(solution.report(tracks, problem.strength, outcomes), cameras=cameras)
+    if cameras is not None:
+        cameras = replace(cameras, rig=local.rig(cameras.rig, back=True))
+    report = replace(solution.report(tracks, problem.strength, outcomes), cameras=cameras)
+    return local.points(smoothed, back=True), report
 
 
 def pack(rig: Rig) -> Views:
@@ -254,13 +264,15 @@ def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
     solved = solve(ready.start, problem.views, observed, ready.priors)
     xyz, covariance = posterior(solved, ready.first, ready.weights)
     inliers, error = np.zeros(observed.xy.shape[:-1], dtype=np.bool_), np.empty(xyz.shape[:-1])
-    examine(solved.control, problem.views, observed, ready.offset, inliers, error)
+    squared = np.empty(inliers.shape)
+    examine(solved.control, problem.views, observed, ready.offset, inliers, error, squared)
     covariance = covariance / strength.information + ready.lasting
     kept = slice(first - begin, last - begin)
     solution.xyz[first:last, subject, part] = xyz[kept]
     solution.covariance[first:last, subject, part] = covariance[kept]
     solution.inliers[first:last, :, subject, part] = inliers[kept].transpose(0, 2, 1)
     solution.error[first:last, subject, part] = error[kept]
+    solution.squared[first:last, :, subject, part] = squared[kept].transpose(0, 2, 1)
     return solved._replace(control=np.empty(0), inverse=np.empty(0))
 
 

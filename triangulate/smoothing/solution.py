@@ -20,13 +20,17 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Solution:
-    """Writable arrays that the windows fill in; the fields are those of `Trajectories3D`."""
+    """Writable arrays that the windows fill in; the fields are those of `Trajectories3D`.
+
+    `squared` are the squared reprojection errors, (frames, views, subjects, keypoints) px2, of the inliers.
+    """
 
     xyz: Float
     covariance: Float
     inliers: NDArray[np.bool_]
     status: NDArray[np.int64]
     error: Float
+    squared: Float
 
     @classmethod
     def empty(cls, tracks: Tracks2D) -> Self:
@@ -39,6 +43,7 @@ class Solution:
             inliers=np.zeros((frames, views, subjects, keypoints), dtype=np.bool_),
             status=np.full(points, Status.UNSEEN, dtype=np.int64),
             error=np.full(points, np.nan),
+            squared=np.zeros((frames, views, subjects, keypoints)),
         )
 
     def judge(self, tracks: Tracks2D, rig: Rig, max_gap: float) -> None:
@@ -80,12 +85,11 @@ class Solution:
         """Sum up the fit."""
         seen = np.isfinite(tracks.xy[..., 0]).sum(axis=(0, 2, 3))
         kept = self.inliers.sum(axis=(0, 2, 3))
-        weight = self.inliers.sum(axis=1)
-        squared = np.nansum(np.where(weight > 0, self.error**2, 0.0) * weight) / max(weight.sum(), 1)
+        squared = np.where(self.inliers, self.squared, 0.0).sum(axis=(0, 2, 3))
         counts = np.bincount(self.status.ravel(), minlength=len(Status))
         return SolveReport(
-            rms=float(np.sqrt(squared)),
-            rms_by_view=np.full(len(kept), np.nan),
+            rms=float(np.sqrt(squared.sum() / max(kept.sum(), 1))),
+            rms_by_view=np.sqrt(np.where(kept > 0, squared / np.maximum(kept, 1), np.nan)),
             inliers_by_view=kept / np.maximum(seen, 1),
             pixel_sigma=float(np.median(strength.pixel_sigma)),
             motion_sigma=strength.motion_sigma,

@@ -23,6 +23,7 @@ class SolveReport:
     rms : float, px
         Root mean square reprojection error over the inliers.
     rms_by_view : (views,) float, px
+        The same of each view; NaN where none of its observations was kept.
     inliers_by_view : (views,) float
         Share of each view's observations that were kept.
     pixel_sigma : float, px

@@ -162,7 +162,7 @@ def spread(sums, j, first, weights, band, right, curved):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def examine(control, views, observed, offset, inlier, error):
+def examine(control, views, observed, offset, inlier, error, squared):
     """Compare the trajectories with what the views saw.
 
     Parameters
@@ -176,6 +176,8 @@ def examine(control, views, observed, offset, inlier, error):
         Receives whether the observation is more likely a detection than a mistake.
     error : (frames, keypoints) float, px
         Receives the root mean square reprojection error over the inliers, NaN where there are none.
+    squared : (frames, keypoints, views) float, px2
+        Receives the squared error of every inlier, 0 for the others.
     """
     frames, keypoints, view_count, _ = observed.xy.shape
     groups = observed.first.shape[1]
@@ -200,6 +202,7 @@ def examine(control, views, observed, offset, inlier, error):
                     )
                     inlier[begin + lane, j, view] = there and correct
                     r, s = r + offset[begin + lane, j, view, 0], s + offset[begin + lane, j, view, 1]
-                    total[lane] += r * r + s * s if there and correct else 0.0
+                    squared[begin + lane, j, view] = r * r + s * s if there and correct else 0.0
+                    total[lane] += squared[begin + lane, j, view]
                     number[lane] += 1.0 if there and correct else 0.0
             error[begin : begin + count, j] = np.sqrt(total / number)[:count]
