@@ -13,7 +13,7 @@ from tests.test_calibration import mirror_scene
 from tests.test_calibration.board_scene import true_rig
 from tests.test_calibration.test_several_boards import THICKNESS, plate
 from triangulate import ProjectError
-from triangulate.projects import pipeline
+from triangulate.projects import pipeline, rig_stages
 from triangulate.projects.checks import check_project
 from triangulate.projects.project import load_project
 from triangulate.projects.views import View, in_views, named_by_view
@@ -242,8 +242,8 @@ def test_a_board_on_the_back_is_calibrated_with(tmp_path, monkeypatch):
     assert plan.boards[1].first == 44
     truth = true_rig(views=3, spread=2.0)
     seen = plate(truth, frames=25)
-    monkeypatch.setattr(pipeline, "open_recording", lambda *_: seen[0])
-    monkeypatch.setattr(pipeline, "find_boards", lambda *_: seen)
+    monkeypatch.setattr(rig_stages, "open_recording", lambda *_: seen[0])
+    monkeypatch.setattr(rig_stages, "find_boards", lambda *_: seen)
     outcome = pipeline.calibrate_project(project)
     assert "mm behind the first board" in outcome.summary
     apart = np.linalg.norm(np.diff(truth.centers, axis=0), axis=1)
