@@ -8,6 +8,7 @@ import pytest
 
 from calibration import Board, CalibrationError, Recording, find_corners
 from calibration.corners import finding as corners
+from calibration.corners.cache import _content
 
 
 @pytest.fixture(scope="session")
@@ -150,3 +151,14 @@ def test_webcams_configured_as_black_on_white(recordings):
     assert observations.board.inverted
     assert any("inverted print: 0 corners" in note for note in observations.notes)
     assert observations.seen.sum() > 350
+
+
+def test_kept_corners_are_those_of_the_whole_video(tmp_path):
+    video = tmp_path / "video.avi"
+    with video.open("wb") as file:
+        file.truncate(160 << 20)
+    before = _content(video)
+    with video.open("r+b") as file:
+        file.seek(3 << 19)
+        file.write(b"x")
+    assert _content(video) != before

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from models2d.errors import ModelError
+from models2d.model_files.places import RT_DETR, weights_of
 from models2d.model_files.weights import load_model, save_model
 from models2d.models.bottom_up import BottomUp
 from models2d.models.pose_model import PoseModel
@@ -115,3 +116,20 @@ def test_unknown_networks_and_options_are_refused():
         build("transformer", 3)
     with pytest.raises(ModelError, match=r"network unet: .*unexpected keyword argument 'depth'"):
         build("unet", 3, depth=4)
+
+
+def test_weights_of_a_hub_are_in_its_cache_at_the_revision_that_is_used(tmp_path, monkeypatch):
+    pytest.importorskip("huggingface_hub", reason="the extra transformers is not installed")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert weights_of("somebody/vitpose") == ()
+    places = []
+    for name in ("somebody/vitpose", RT_DETR):
+        folder = tmp_path / f"models--{name.replace('/', '--')}"
+        (folder / "refs").mkdir(parents=True)
+        (folder / "refs" / "main").write_text("0123abcd")
+        places.append(folder / "snapshots" / "0123abcd")
+        places[-1].mkdir(parents=True)
+        (places[-1] / "config.json").write_text("{}")
+    assert weights_of("somebody/vitpose") == tuple(places)
+    assert weights_of(tmp_path) == (tmp_path, places[1])  # a folder of its files, and the detector
+    assert weights_of(tmp_path / "nothing.safetensors") == ()

@@ -132,6 +132,15 @@ def test_a_calibration_that_was_cut_off_is_not_reconstructed_with(copied, monkey
     assert reconstruct(copied).reason == "calibration changed"
 
 
+def test_a_calibration_that_was_cut_off_may_be_adopted_as_it_is(copied, monkeypatch):
+    change(copied, "floor_frame = 0", "floor_frame = 2")
+    assert dies_at(monkeypatch, 5, lambda: calibrate(copied))
+    change(copied, 'recording = "calibration/{camera}.avi"', 'rig = "calibration.toml"')
+    calibrate(copied)
+    assert not (copied / "calibration.draws.npz").exists()
+    assert reconstruct(copied).reason == "calibration changed"
+
+
 def test_an_empty_report_is_not_up_to_date(copied):
     reconstruct(copied)
     (copied / "results" / "walk" / "report.html").write_text("")

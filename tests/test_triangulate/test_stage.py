@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,15 @@ def test_an_error_at_work_changes_nothing(tmp_path):
     assert stage(tmp_path, 1).run().reason is None
 
 
+def test_an_output_that_was_not_written_changes_nothing(tmp_path):
+    (tmp_path / "source.txt").write_text("a")
+    stage(tmp_path, 1).run()
+    before = kept(tmp_path)
+    with pytest.raises(FileNotFoundError, match="did not write all"):
+        replace(stage(tmp_path, 2), work=lambda staged: staged(tmp_path / "second.txt").touch() or "").run()
+    assert kept(tmp_path) == before
+
+
 def test_what_belongs_to_the_results_before_goes_with_them(tmp_path):
     (tmp_path / "source.txt").write_text("a")
     stage(tmp_path, 1).run()
@@ -142,12 +152,12 @@ def test_a_record_says_while_outputs_are_replaced_that_this_is_unfinished(tmp_pa
     (tmp_path / "source.txt").write_text("a")
     first = tmp_path / "results" / "first.txt"
     said = []
-    replace = os.replace
+    renaming = os.replace
 
     def watched(source, target):
         if Path(target) in (first, tmp_path / "second.txt"):
             said.append("unfinished" in read_record(first))
-        replace(source, target)
+        renaming(source, target)
 
     monkeypatch.setattr(transaction.os, "replace", watched)
     stage(tmp_path, 1).run()

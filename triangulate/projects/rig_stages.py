@@ -15,6 +15,7 @@ from calibration.rig_files import files_of
 from calibration.rig_files.draws import draws_file, save_draws
 from calibration.world.levelling import levelled
 from triangulate.errors import ProjectError
+from triangulate.projects.freshness import read_record, record_file
 from triangulate.projects.lenses import check_lenses
 from triangulate.projects.outcomes import Outcome, Progress
 from triangulate.projects.project import Project
@@ -111,6 +112,9 @@ def _adopt_rig(project: Project, source: Path, force: bool) -> Outcome:
         raise ProjectError(f"{project.file}: calibration: {source} is not there")
     if source.resolve() == output.resolve():
         Rig.load(output, unit=unit).select(project.cameras)
+        if "unfinished" in read_record(output):
+            draws_file(output).unlink(missing_ok=True)  # they may be of another calibration
+            record_file(output).unlink()
         return Outcome(stage="calibrate", outputs=(output,))
 
     def work(staged: Staging) -> str:

@@ -71,8 +71,15 @@ class Staging:
             What they were made from.
         retired : iterable of path
             Files that go because they belong to what is replaced.
+
+        Raises
+        ------
+        FileNotFoundError
+            If an output was not written; nothing is touched then.
         """
         written = {name_beside(path, outputs[0]): digest_of(self(path)) for path in outputs}
+        if "absent" in written.values():
+            raise FileNotFoundError(f"a stage did not write all of its outputs: {written}")
         unfinished, finished = (record_file(self(outputs[0])).with_suffix(f".{i}") for i in (0, 1))
         unfinished.write_text(json.dumps({"unfinished": True}) + "\n", encoding="utf-8")
         finished.write_text(json.dumps({**record, "outputs": written}, indent=1) + "\n", encoding="utf-8")
