@@ -64,8 +64,8 @@ def objections(
     report : PointsReport
         Of the refinement.
     xy : (points, views, 2) float, px
-    keypoint : (points,) sequence of str, optional
-        Which keypoint each point is.
+    keypoint : sequence of str, optional
+        Which keypoint each of the points is.
     draws : sequence of Rig
         From the calibration's own uncertainty.
 

@@ -235,3 +235,14 @@ def test_placed_on_a_board_forgets_the_world(world):
     placed = placed_on_board(world.rig, found)
     at_home = placed_on_board(home, replace(found, board=board))
     alike(at_home, placed, world.factor)
+
+
+def test_a_stiff_prior_moves_along(world):
+    still = np.broadcast_to(np.array([[0, 0, 0.9], [0.2, 0, 0.9]]), (300, 1, 2, 3))
+    tracks = replace(tracks_of(seen(still, missing=0.0)), fps=200.0)
+    here, _ = smooth(tracks, home, jerk_sigma=1e-3)
+    there, report = smooth(tracks, world.rig, jerk_sigma=1e-3 * world.factor)
+    assert report.converged
+    sd = np.sqrt(np.trace(here.covariance, axis1=-2, axis2=-1))
+    away = np.linalg.norm(world.points(here.xyz) - there.xyz, axis=-1) / world.factor
+    assert np.nanmax(away / sd) < 0.01
