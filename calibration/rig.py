@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import RigidTransform
 
+from calibration import rig_files
 from calibration.camera import Camera
 
 Float = NDArray[np.float64]
@@ -60,20 +61,26 @@ class Rig:
         ValueError
             If the format is not known, the unit is missing or a value is malformed (file and key are named).
         """
-        from calibration import rig_files
+        return cls(cameras=rig_files.read(path, unit=unit))
 
-        return cls(cameras=rig_files.read(path, unit=unit).cameras)
-
-    def save(self, path: str | Path) -> None:
-        """Write an anipose-style TOML in metres, with the unit beside it.
+    def save(self, path: str | Path, *, format: str = "anipose", unit: str | None = None) -> None:
+        """Write a calibration file, by default an anipose-style TOML in metres that says its unit.
 
         Parameters
         ----------
         path : path
-        """
-        from calibration import rig_files
+            A folder for "opencv", which is two files.
+        format : "anipose", "caliscope", "opencv", "pose2sim"
+            The default keeps everything that a rig knows.
+        unit : "m", "cm", "mm" or None
+            Length unit of the file; None is the usual one of the format.
 
-        rig_files.write(self, path)
+        Raises
+        ------
+        ValueError
+            If the format is not known or cannot hold the rig's lenses.
+        """
+        rig_files.write(self.cameras, path, format=format, unit=unit)
 
     @property
     def names(self) -> tuple[str, ...]:

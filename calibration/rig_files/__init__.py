@@ -1,10 +1,11 @@
 """Calibration files of many tools, recognised by their content and never by unpickling anything."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from calibration.rig import Rig
+from calibration.camera import Camera
 
 _readers = (
     "dannce",
@@ -29,7 +30,7 @@ _writers = {
 """Module, function and default unit of every format that can be written."""
 
 
-def read(path: str | Path, unit: str | None = None) -> Rig:
+def read(path: str | Path, unit: str | None = None) -> tuple[Camera, ...]:
     """Read a calibration file of any known format.
 
     Parameters
@@ -42,7 +43,7 @@ def read(path: str | Path, unit: str | None = None) -> Rig:
 
     Returns
     -------
-    rig : Rig
+    cameras : tuple of Camera
         In metres.
 
     Raises
@@ -67,28 +68,30 @@ def read(path: str | Path, unit: str | None = None) -> Rig:
         raise ValueError(f"{path}: {error}") from error
 
 
-def write(rig: Rig, path: str | Path, *, format: str = "anipose", unit: str | None = None) -> None:
+def write(
+    cameras: Sequence[Camera], path: str | Path, *, format: str = "anipose", unit: str | None = None
+) -> None:
     """Write a calibration file, atomically.
 
     Parameters
     ----------
-    rig : Rig
+    cameras : sequence of Camera
     path : path
         A folder for "opencv", which is two files.
     format : "anipose", "caliscope", "opencv", "pose2sim"
-        The default keeps everything that a rig knows and says its unit.
+        The default keeps everything that a camera knows and says its unit.
     unit : "m", "cm", "mm" or None
         Length unit of the file; None is the usual one of the format.
 
     Raises
     ------
     ValueError
-        If the format is not known or cannot hold the rig's lenses.
+        If the format is not known or cannot hold the cameras' lenses.
     """
     if format not in _writers:
         raise ValueError(f"format: expected one of {', '.join(_writers)}, got {format!r}")
     module, function, usual = _writers[format]
-    getattr(import_module(f"calibration.rig_files.{module}"), function)(rig, Path(path), unit or usual)
+    getattr(import_module(f"calibration.rig_files.{module}"), function)(cameras, Path(path), unit or usual)
 
 
 def files_of(path: str | Path) -> tuple[Path, ...]:
@@ -128,7 +131,7 @@ def _unknown(content: bytes) -> str:
     )
 
 
-def _read_folder(folder: Path, unit: str | None) -> Rig:
+def _read_folder(folder: Path, unit: str | None) -> tuple[Camera, ...]:
     from calibration.rig_files import opencv_yaml
     from calibration.rig_files.toml_cameras import natural
 
@@ -138,6 +141,6 @@ def _read_folder(folder: Path, unit: str | None) -> Rig:
     rigs = [read(file, unit) for file in files if _recognised(file.read_bytes())]
     if not rigs:
         raise ValueError(f"{folder}: no calibration file of a known format in this folder")
-    if len(rigs) > 1 and any(len(rig) > 1 for rig in rigs):
+    if len(rigs) > 1 and any(len(cameras) > 1 for cameras in rigs):
         raise ValueError(f"{folder}: more than one calibration file of several cameras; name one of them")
-    return Rig(cameras=tuple(camera for rig in rigs for camera in rig.cameras))
+    return tuple(camera for cameras in rigs for camera in cameras)

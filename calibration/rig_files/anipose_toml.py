@@ -8,10 +8,11 @@ anipose sorts them as text.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from calibration.rig import Rig
+from calibration.camera import Camera
 from calibration.rig_files.toml_cameras import Section, camera_section, natural
 from calibration.rig_files.units import agreed_unit, metres_per
 from calibration.toml_files import read_toml, write_toml
@@ -22,8 +23,8 @@ def recognise(content: bytes) -> bool:
     return all(re.search(rb"^\s*%s\b" % key, content, re.M) for key in (b"matrix", b"translation"))
 
 
-def read(path: Path, unit: str | None = None) -> Rig:
-    """Read the rig; see `calibration.rig_files.read`."""
+def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
+    """Read the cameras; see `calibration.rig_files.read`."""
     document = read_toml(path)
     sections = _sections(document)
     metadata = document.get("metadata", {})
@@ -31,14 +32,14 @@ def read(path: Path, unit: str | None = None) -> Rig:
     names = list(sections)
     if all(re.fullmatch(r"\D*\d+", name) for name in names):
         names.sort(key=natural)
-    return Rig(cameras=tuple(Section(path, name, sections[name]).camera(metres) for name in names))
+    return tuple(Section(path, name, sections[name]).camera(metres) for name in names)
 
 
-def write(rig: Rig, path: Path, unit: str = "m") -> None:
-    """Write the rig; see `calibration.rig_files.write`."""
-    metres, digits = metres_per(unit), len(str(len(rig) - 1))
+def write(cameras: Sequence[Camera], path: Path, unit: str = "m") -> None:
+    """Write the cameras; see `calibration.rig_files.write`."""
+    metres, digits = metres_per(unit), len(str(len(cameras) - 1))
     document: dict[str, Any] = {}
-    for view, camera in enumerate(rig.cameras):
+    for view, camera in enumerate(cameras):
         section = camera_section(camera, metres)
         if camera.intrinsics.covered is not None:
             section["covered"] = camera.intrinsics.covered
@@ -49,12 +50,12 @@ def write(rig: Rig, path: Path, unit: str = "m") -> None:
     write_toml(document, path)
 
 
-def write_pose2sim(rig: Rig, path: Path, unit: str = "m") -> None:
+def write_pose2sim(cameras: Sequence[Camera], path: Path, unit: str = "m") -> None:
     """Write Pose2Sim's Calib.toml: sections called as the cameras, four coefficients, metres."""
     if unit != "m":
         raise ValueError(f'unit: Pose2Sim files are in "m", got "{unit}"')
     document: dict[str, Any] = {}
-    for camera in rig.cameras:
+    for camera in cameras:
         section = camera_section(camera, 1.0)
         beyond = camera.intrinsics.distortion[4:]
         if beyond.any():

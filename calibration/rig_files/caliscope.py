@@ -1,9 +1,10 @@
 """Caliscope's camera_array.toml: sections `[cameras.N]`, metres, in old files with 3x3 rotations."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from calibration.rig import Rig
+from calibration.camera import Camera
 from calibration.rig_files.toml_cameras import Section, camera_section, natural
 from calibration.rig_files.units import agreed_unit
 from calibration.toml_files import read_toml, write_toml
@@ -14,7 +15,7 @@ def recognise(content: bytes) -> bool:
     return b"[cameras." in content and b"matrix" in content
 
 
-def read(path: Path, unit: str | None = None) -> Rig:
+def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     """Read the rig; cameras that were never placed are left out, as caliscope does."""
     metres = agreed_unit(path, asked=unit, stored=None, usual="m")
     sections: dict[str, dict[str, Any]] = read_toml(path)["cameras"]
@@ -25,19 +26,19 @@ def read(path: Path, unit: str | None = None) -> Rig:
             cameras.append(section.camera(metres, name=f"cam_{section.values.get('cam_id', name)}"))
     if not cameras:
         raise ValueError(f"{path}: no camera has both a matrix and a rotation: calibrate in caliscope first")
-    return Rig(cameras=tuple(cameras))
+    return tuple(cameras)
 
 
-def write(rig: Rig, path: Path, unit: str = "m") -> None:
+def write(cameras: Sequence[Camera], path: Path, unit: str = "m") -> None:
     """Write the rig; names other than cam_N become places in the rig: caliscope knows numbers only."""
     if unit != "m":
         raise ValueError(f'unit: caliscope files are in "m", got "{unit}"')
-    numbers = [camera.name.removeprefix("cam_") for camera in rig.cameras]
+    numbers = [camera.name.removeprefix("cam_") for camera in cameras]
     if not all(number.isdigit() and str(int(number)) == number for number in numbers):
-        numbers = [str(view) for view in range(len(rig))]
-    cameras = {}
-    for number, camera in zip(numbers, rig.cameras, strict=True):
+        numbers = [str(view) for view in range(len(cameras))]
+    sections = {}
+    for number, camera in zip(numbers, cameras, strict=True):
         section = camera_section(camera, 1.0)
         del section["name"]
-        cameras[number] = {"cam_id": int(number), "rotation_count": 0, **section}
-    write_toml({"cameras": cameras}, path)
+        sections[number] = {"cam_id": int(number), "rotation_count": 0, **section}
+    write_toml({"cameras": sections}, path)

@@ -12,7 +12,6 @@ import numpy as np
 import scipy.io
 
 from calibration.camera import Camera, Intrinsics
-from calibration.rig import Rig
 from calibration.rig_files.sizes import guessed_size
 from calibration.rig_files.toml_cameras import rotvec_of
 from calibration.rig_files.units import agreed_unit
@@ -25,7 +24,7 @@ def recognise(content: bytes) -> bool:
     return content.startswith(b"MATLAB 5.0 MAT-file") or content.startswith(b"MATLAB 7.3 MAT-file")
 
 
-def read(path: Path, unit: str | None = None) -> Rig:
+def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     """Read the rig from a Label3D file, or the one camera of a parameter file."""
     metres = agreed_unit(path, asked=unit, stored=None, usual="mm")
     try:
@@ -36,7 +35,7 @@ def read(path: Path, unit: str | None = None) -> Rig:
         raise ValueError(f"{path}: not a MATLAB file that can be read: {error}") from error
     if content.keys() >= KEYS:
         name = re.sub(r"_params$", "", path.stem)
-        return Rig(cameras=(_camera(path, name, content, metres),))
+        return (_camera(path, name, content, metres),)
     if "params" not in content:
         raise ValueError(
             f"{path}: a MATLAB file without camera parameters (params, or {', '.join(sorted(KEYS))})"
@@ -45,9 +44,7 @@ def read(path: Path, unit: str | None = None) -> Rig:
     names = [str(name) for name in np.atleast_1d(content.get("camnames", []))]
     if len(names) != len(params):
         names = [f"Camera{number}" for number in range(1, len(params) + 1)]
-    return Rig(
-        cameras=tuple(_camera(path, name, camera, metres) for name, camera in zip(names, params, strict=True))
-    )
+    return tuple(_camera(path, name, camera, metres) for name, camera in zip(names, params, strict=True))
 
 
 def _camera(path: Path, name: str, values: Any, metres: float) -> Camera:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from calibration.camera import Camera, Intrinsics
-from calibration.rig import Rig
 from calibration.rig_files.sizes import guessed_size
 from calibration.rig_files.storage import opened
 from calibration.rig_files.toml_cameras import rotvec_of
@@ -18,7 +17,7 @@ def recognise(content: bytes) -> bool:
     return b"intrinsicMatrix:" in content and b"distortionCoefficients:" in content
 
 
-def read(path: Path, unit: str | None = None) -> Rig:
+def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     """Read the one camera of this file."""
     metres = agreed_unit(path, asked=unit, stored=None, usual="mm")
     storage = opened(path)
@@ -39,4 +38,4 @@ def read(path: Path, unit: str | None = None) -> Rig:
         size_known=size is not None,
     )
     camera = Camera.from_rotvec(path.stem, intrinsics, rotvec_of(matrix("R").T), matrix("T").ravel() * metres)
-    return Rig(cameras=(camera,))
+    return (camera,)

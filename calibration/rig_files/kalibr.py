@@ -7,7 +7,6 @@ import numpy as np
 import yaml
 
 from calibration.camera import Camera, Intrinsics
-from calibration.rig import Rig
 from calibration.rig_files.toml_cameras import natural, rotvec_of
 from calibration.rig_files.units import agreed_unit
 
@@ -19,7 +18,7 @@ def recognise(content: bytes) -> bool:
     return b"camera_model:" in content and b"distortion_model:" in content
 
 
-def read(path: Path, unit: str | None = None) -> Rig:
+def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     """Read the rig; the first camera is the world."""
     metres = agreed_unit(path, asked=unit, stored=None, usual="m")
     try:
@@ -40,7 +39,7 @@ def read(path: Path, unit: str | None = None) -> Rig:
         cameras.append(
             Camera.from_rotvec(name, _lens(path, name, camera), rotvec, cam_from_world[:3, 3] * metres)
         )
-    return Rig(cameras=tuple(cameras))
+    return tuple(cameras)
 
 
 def _lens(path: Path, name: str, camera: dict[str, Any]) -> Intrinsics:

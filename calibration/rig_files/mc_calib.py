@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from calibration.camera import Camera, Intrinsics
-from calibration.rig import Rig
 from calibration.rig_files.storage import opened
 from calibration.rig_files.toml_cameras import rotvec_of
 from calibration.rig_files.units import agreed_unit
@@ -17,7 +16,7 @@ def recognise(content: bytes) -> bool:
     return b"nb_camera:" in content and b"camera_pose_matrix:" in content
 
 
-def read(path: Path, unit: str | None = None) -> Rig:
+def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     """Read the rig."""
     metres = agreed_unit(path, asked=unit, stored=None)
     storage = opened(path)
@@ -28,7 +27,7 @@ def read(path: Path, unit: str | None = None) -> Rig:
         raise ValueError(
             f"{path}: the cameras fell into several groups that are not placed together: {groups}"
         )
-    return Rig(cameras=tuple(_camera(path, name, node, metres) for name, node in nodes.items()))
+    return tuple(_camera(path, name, node, metres) for name, node in nodes.items())
 
 
 def _camera(path: Path, name: str, node: Any, metres: float) -> Camera:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from calibration.camera import Camera, Intrinsics
-from calibration.rig import Rig
 from calibration.rig_files.units import agreed_unit
 
 LENSES = {
@@ -20,7 +19,7 @@ def recognise(content: bytes) -> bool:
     return b"LENSMODEL_" in content and b"intrinsics" in content
 
 
-def read(path: Path, unit: str | None = None) -> Rig:
+def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     """Read the one camera of this file."""
     metres = agreed_unit(path, asked=unit, stored=None, usual="m")
     try:
@@ -44,4 +43,4 @@ def read(path: Path, unit: str | None = None) -> Rig:
     )
     cam_from_world = np.array(model.get("rt_cam_ref", model.get("extrinsics")), dtype=np.float64)
     camera = Camera.from_rotvec(path.stem, intrinsics, cam_from_world[:3], cam_from_world[3:] * metres)
-    return Rig(cameras=(camera,))
+    return (camera,)

@@ -1,5 +1,6 @@
 """OpenCV YAML as EasyMocap has it: intrinsics in intri.yml, places in extri.yml beside it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,6 @@ import numpy as np
 
 from calibration.atomic import replacing
 from calibration.camera import Camera, Intrinsics
-from calibration.rig import Rig
 from calibration.rig_files.sizes import guessed_size
 from calibration.rig_files.storage import opened, strings
 from calibration.rig_files.toml_cameras import rotvec_of
@@ -22,7 +22,7 @@ def recognise(content: bytes) -> bool:
     return content.startswith(b"%YAML") and b"\nnames:" in content
 
 
-def read(path: Path, unit: str | None = None) -> Rig:
+def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     """Read the rig from the folder of the two files or from either of them."""
     folder = path if path.is_dir() else path.parent
     missing = [name for name in FILES if not (folder / name).is_file()]
@@ -35,23 +35,21 @@ def read(path: Path, unit: str | None = None) -> Rig:
     names = strings(intri.getNode("names"))
     if sorted(names) != sorted(strings(extri.getNode("names"))):
         raise ValueError(f"{folder}: {' and '.join(FILES)} name different cameras")
-    return Rig(
-        cameras=tuple(
-            Camera.from_rotvec(
-                name,
-                _intrinsics(intri, name, folder / FILES[0]),
-                _rotvec(extri, name, folder / FILES[1]),
-                _matrix(extri, f"T_{name}", folder / FILES[1]).ravel() * metres,
-            )
-            for name in names
+    return tuple(
+        Camera.from_rotvec(
+            name,
+            _intrinsics(intri, name, folder / FILES[0]),
+            _rotvec(extri, name, folder / FILES[1]),
+            _matrix(extri, f"T_{name}", folder / FILES[1]).ravel() * metres,
         )
+        for name in names
     )
 
 
-def write(rig: Rig, path: Path, unit: str = "m") -> None:
+def write(cameras: Sequence[Camera], path: Path, unit: str = "m") -> None:
     """Write the two files into a folder."""
     metres = metres_per(unit)
-    fisheye = [camera.name for camera in rig.cameras if camera.intrinsics.model == "fisheye"]
+    fisheye = [camera.name for camera in cameras if camera.intrinsics.model == "fisheye"]
     if fisheye:
         raise ValueError(
             f"{', '.join(fisheye)}: EasyMocap's files hold no fisheye lenses; write anipose's format"
@@ -59,10 +57,10 @@ def write(rig: Rig, path: Path, unit: str = "m") -> None:
     intri, extri = (cv2.FileStorage(name, cv2.FILE_STORAGE_WRITE | cv2.FILE_STORAGE_MEMORY) for name in FILES)
     for storage in (intri, extri):
         storage.startWriteStruct("names", cv2.FILE_NODE_SEQ)
-        for name in rig.names:
-            storage.write("", name)
+        for camera in cameras:
+            storage.write("", camera.name)
         storage.endWriteStruct()
-    for camera in rig.cameras:
+    for camera in cameras:
         lens = camera.intrinsics
         intri.write(f"K_{camera.name}", np.array(lens.K))
         intri.write(

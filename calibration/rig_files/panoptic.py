@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from calibration.camera import Camera, Intrinsics
-from calibration.rig import Rig
 from calibration.rig_files.toml_cameras import rotvec_of
 from calibration.rig_files.units import agreed_unit
 
@@ -19,14 +18,14 @@ def recognise(content: bytes) -> bool:
     return content.lstrip().startswith(b"{") and b'"cameras"' in content and b'"distCoef"' in content
 
 
-def read(path: Path, unit: str | None = None) -> Rig:
+def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     """Read the rig."""
     metres = agreed_unit(path, asked=unit, stored=None, usual="cm")
     try:
         cameras = json.loads(path.read_text(encoding="utf-8"))["cameras"]
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not a JSON file: {error}") from error
-    return Rig(cameras=tuple(_camera(path, values, metres) for values in cameras))
+    return tuple(_camera(path, values, metres) for values in cameras)
 
 
 def _camera(path: Path, values: dict[str, Any], metres: float) -> Camera:

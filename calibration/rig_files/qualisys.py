@@ -6,7 +6,6 @@ from xml.etree import ElementTree
 import numpy as np
 
 from calibration.camera import Camera, Intrinsics
-from calibration.rig import Rig
 from calibration.rig_files.toml_cameras import rotvec_of
 from calibration.rig_files.units import agreed_unit
 
@@ -18,7 +17,7 @@ def recognise(content: bytes) -> bool:
     return b"<calibration" in content and b"tangentalDistortion1" in content
 
 
-def read(path: Path, unit: str | None = None) -> Rig:
+def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     """Read the cameras that have a lens and take part."""
     metres = agreed_unit(path, asked=unit, stored=None, usual="mm")
     try:
@@ -26,7 +25,7 @@ def read(path: Path, unit: str | None = None) -> Rig:
     except ElementTree.ParseError as error:
         raise ValueError(f"{path}: not an XML file: {error}") from error
     cameras = [element for element in root.iter("camera") if element.get("active", "1") in {"1", "true"}]
-    return Rig(cameras=tuple(_camera(path, element, metres) for element in cameras))
+    return tuple(_camera(path, element, metres) for element in cameras)
 
 
 def _camera(path: Path, element: ElementTree.Element, metres: float) -> Camera:

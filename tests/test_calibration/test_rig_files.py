@@ -10,7 +10,7 @@ import pytest
 import scipy.io
 from scipy.spatial.transform import Rotation
 
-from calibration import Camera, Intrinsics, Rig, rig_files
+from calibration import Camera, Intrinsics, Rig
 
 K = np.array([[800.0, 0, 330], [0, 810, 250], [0, 0, 1]])
 LENS = np.array([-0.3, 0.1, 0.001, -0.002, 0.02])
@@ -67,7 +67,7 @@ def matrix_yaml(name, value):
 
 def test_caliscope_keeps_its_metres_and_numbers(tmp_path, recordings):
     rig = rig_of("cam_3", "cam_0", "cam_11")
-    rig_files.write(rig, tmp_path / "camera_array.toml", format="caliscope")
+    rig.save(tmp_path / "camera_array.toml", format="caliscope")
     assert_same(rig.select(["cam_0", "cam_3", "cam_11"]), Rig.load(tmp_path / "camera_array.toml"))
     folder = recordings("webcams_4cam") / "post_optimization"
     old = Rig.load(folder / "camera_array.toml")
@@ -98,11 +98,11 @@ def test_caliscope_agrees_with_its_own_triangulation(recordings):
 
 def test_easymocap_round_trip(tmp_path):
     rig = rig_of("1", "left", "10")
-    rig_files.write(rig, tmp_path / "calibration", format="opencv")
+    rig.save(tmp_path / "calibration", format="opencv")
     assert_same(rig, Rig.load(tmp_path / "calibration"))
     assert_same(rig, Rig.load(tmp_path / "calibration" / "extri.yml"))
     first = (tmp_path / "calibration" / "intri.yml").read_bytes()
-    rig_files.write(rig, tmp_path / "calibration", format="opencv")
+    rig.save(tmp_path / "calibration", format="opencv")
     assert (tmp_path / "calibration" / "intri.yml").read_bytes() == first
     (tmp_path / "calibration" / "intri.yml").unlink()
     with pytest.raises(ValueError, match=r"side by side; no intri\.yml"):
@@ -254,7 +254,7 @@ def test_panoptic_sees_its_people(recordings):
 
 def test_freemocap_is_in_mm_unless_its_board_was_not_measured(tmp_path):
     rig = rig_of("cam_a", "cam_b")
-    rig_files.write(rig, tmp_path / "a.toml", unit="mm")
+    rig.save(tmp_path / "a.toml", unit="mm")
     text = (tmp_path / "a.toml").read_text().replace('unit = "mm"', "charuco_square_size = 39.0")
     (tmp_path / "a.toml").write_text(text)
     assert_same(rig, Rig.load(tmp_path / "a.toml"))
@@ -307,6 +307,6 @@ def test_improper_rotations_are_refused(tmp_path):
 
 def test_opencv_itself_reads_what_is_written(tmp_path):
     rig = rig_of("a")
-    rig_files.write(rig, tmp_path / "out", format="opencv")
+    rig.save(tmp_path / "out", format="opencv")
     storage = cv2.FileStorage(str(tmp_path / "out" / "extri.yml"), cv2.FILE_STORAGE_READ)
     np.testing.assert_allclose(cv2.Rodrigues(storage.getNode("R_a").mat())[0], storage.getNode("Rot_a").mat())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import toml
 
-from calibration import Camera, Intrinsics, Rig, rig_files
+from calibration import Camera, Intrinsics, Rig
 
 K = np.array([[800.0, 0.5, 320], [0, 810, 240], [0, 0, 1]])
 lenses = {
@@ -43,7 +43,7 @@ def assert_same(rig, other, atol=1e-12):
 @pytest.mark.parametrize("unit", ["m", "mm"])
 def test_a_rig_survives_its_file(tmp_path, unit):
     rig = rig_of(*lenses.items())
-    rig_files.write(rig, tmp_path / "rig.toml", unit=unit)
+    rig.save(tmp_path / "rig.toml", unit=unit)
     assert_same(rig, Rig.load(tmp_path / "rig.toml"))
 
 
@@ -102,10 +102,10 @@ def test_pose2sim_is_in_metres_and_in_the_order_of_the_file(recordings):
 def test_pose2sim_round_trip_and_its_limit(tmp_path):
     lens = Intrinsics(size=(640, 480), K=K, distortion=[-0.3, 0.1, 0.001, -0.002])
     rig = rig_of(("top", lens), ("left", lens))
-    rig_files.write(rig, tmp_path / "Calib.toml", format="pose2sim")
+    rig.save(tmp_path / "Calib.toml", format="pose2sim")
     assert_same(rig, Rig.load(tmp_path / "Calib.toml"))
     with pytest.raises(ValueError, match="four distortion coefficients"):
-        rig_files.write(rig_of(("top", lenses["radial"])), tmp_path / "Calib.toml", format="pose2sim")
+        rig_of(("top", lenses["radial"])).save(tmp_path / "Calib.toml", format="pose2sim")
 
 
 malformed = {
@@ -144,7 +144,7 @@ def test_malformed_values_are_named(tmp_path, case):
 
 def test_nothing_is_left_when_writing_fails(tmp_path):
     with pytest.raises(ValueError, match="expected one of"):
-        rig_files.write(rig_of(("a", lenses["none"])), tmp_path / "rig.toml", format="excel")
+        rig_of(("a", lenses["none"])).save(tmp_path / "rig.toml", format="excel")
     with pytest.raises(ValueError, match="unit"):
-        rig_files.write(rig_of(("a", lenses["none"])), tmp_path / "rig.toml", unit="furlong")
+        rig_of(("a", lenses["none"])).save(tmp_path / "rig.toml", unit="furlong")
     assert not list(tmp_path.iterdir())

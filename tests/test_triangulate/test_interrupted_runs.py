@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from calibration import Rig, rig_files
+from calibration import Rig
 from models2d import read_detections, write_detections
 from triangulate import ProjectError
 from triangulate.projects import pipeline
@@ -228,11 +228,11 @@ def test_a_changed_model_is_noticed_however_it_is_named(copied, monkeypatch, tmp
 def test_both_files_of_a_rig_in_two_are_watched(copied):
     rig = Rig.load(copied / "calibration.toml")
     (copied / "opencv").mkdir()
-    rig_files.write(rig, copied / "opencv", format="opencv")
+    rig.save(copied / "opencv", format="opencv")
     change(copied, 'recording = "calibration/{camera}.avi"', 'rig = "opencv/intri.yml"\nunit = "m"')
     calibrate(copied)
     assert calibrate(copied).reason is None
-    rig_files.write(rig.scaled(1.1), copied / "opencv", format="opencv")
+    rig.scaled(1.1).save(copied / "opencv", format="opencv")
     assert calibrate(copied).reason == "rig extri.yml changed"
     centers = Rig.load(copied / "calibration.toml").centers
     np.testing.assert_allclose(centers, 1.1 * rig.centers, rtol=1e-6)
