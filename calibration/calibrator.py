@@ -6,16 +6,17 @@ outside, and none drops frames silently.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.boards.poses import board_poses
-from calibration.bundle.adjustment import Solution, residuals
+from calibration.bundle.adjustment import residuals
 from calibration.bundle.board_motion import usual_interval
 from calibration.bundle.board_shape import OFFSET_SIGMA
-from calibration.bundle.covariance import Uncertainty, uncertainty
+from calibration.bundle.covariance import uncertainty
+from calibration.bundle.fit import Fit
 from calibration.bundle.held_out import HeldOut, fold_frames, leave_out, summed_up
 from calibration.bundle.links import Link
 from calibration.bundle.parameters import COEFFICIENTS, Choice, free_unknowns
@@ -44,32 +45,6 @@ MOST_REJECTED = 0.10
 """Above this part of a view's corners a fit is wrong, however low its error on the rest."""
 
 FOLDS = 5
-
-
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Fit:
-    """A finished adjustment.
-
-    Attributes
-    ----------
-    frames : (frames,) int
-        Frames used, as indices into the observations.
-    corners : Corners
-    selection : Selection
-        What was left free, and why.
-    solution : Solution
-    residual : (observations, 2) float, px
-    rejected : (observations,) bool
-    uncertainty : Uncertainty
-    """
-
-    frames: Int
-    corners: Corners
-    selection: Selection
-    solution: Solution
-    residual: Float
-    rejected: NDArray[np.bool_]
-    uncertainty: Uncertainty
 
 
 def calibrate(

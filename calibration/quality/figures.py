@@ -1,16 +1,12 @@
 """Figures of a calibration: who saw the board with whom, residuals and coverage, the rig in space."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from calibration.quality.facts import CalibrationFacts
 from calibration.rig import Rig
-
-if TYPE_CHECKING:
-    from calibration.quality.report import CalibrationReport
 
 Float = NDArray[np.float64]
 
@@ -22,18 +18,18 @@ ACCENT = "#c8553d"
 GRID = "#d5dbe3"
 
 
-def pair_table(report: "CalibrationReport") -> go.Figure:
+def pair_table(facts: CalibrationFacts) -> go.Figure:
     """Draw the frames that views share as a table of colours and numbers.
 
     Parameters
     ----------
-    report : CalibrationReport
+    facts : CalibrationFacts
 
     Returns
     -------
     figure : plotly Figure
     """
-    pairs, names = report.graph.pairs, list(report.names)
+    pairs, names = facts.graph.pairs, list(facts.names)
     figure = go.Figure(
         go.Heatmap(
             z=pairs, x=names, y=names, text=pairs, texttemplate="%{text}", colorscale="Blues", zmin=0,
@@ -49,30 +45,30 @@ def pair_table(report: "CalibrationReport") -> go.Figure:
     return figure
 
 
-def image_maps(report: "CalibrationReport") -> go.Figure:
+def image_maps(facts: CalibrationFacts) -> go.Figure:
     """Draw every view's image: where corners were, how they missed, and what the fit covered.
 
     Parameters
     ----------
-    report : CalibrationReport
+    facts : CalibrationFacts
 
     Returns
     -------
     figure : plotly Figure
         Residuals are drawn enlarged; the factor is in the title of each image.
     """
-    columns = 2 if len(report.names) in (2, 4) else min(3, len(report.names))
-    rows = -(-len(report.names) // columns)
-    shapes = [height / width for width, height in (camera.intrinsics.size for camera in report.rig.cameras)]
+    columns = 2 if len(facts.names) in (2, 4) else min(3, len(facts.names))
+    rows = -(-len(facts.names) // columns)
+    shapes = [height / width for width, height in (camera.intrinsics.size for camera in facts.rig.cameras)]
     tall = min(1150 / columns * max(shapes), 480)  # px of the page, as high as the tallest image needs
-    titles = [f"{name} (residuals x {_enlarged(report, view):.0f})" for view, name in enumerate(report.names)]
+    titles = [f"{name} (residuals x {_enlarged(facts, view):.0f})" for view, name in enumerate(facts.names)]
     figure = make_subplots(
         rows=rows, cols=columns, subplot_titles=titles, horizontal_spacing=0.04,
         vertical_spacing=TITLE / (rows * (tall + TITLE)),
     )  # fmt: skip
-    for view, camera in enumerate(report.rig.cameras):
+    for view, camera in enumerate(facts.rig.cameras):
         row, column = view // columns + 1, view % columns + 1
-        for trace in _image_traces(report, view):
+        for trace in _image_traces(facts, view):
             figure.add_trace(trace, row=row, col=column)
         width, height = camera.intrinsics.size
         figure.update_xaxes(range=[0, width], showticklabels=False, row=row, col=column, constrain="domain")
@@ -87,18 +83,18 @@ def image_maps(report: "CalibrationReport") -> go.Figure:
     return figure
 
 
-def _enlarged(report: "CalibrationReport", view: int) -> float:
+def _enlarged(facts: CalibrationFacts, view: int) -> float:
     """Factor that makes typical residuals visible: a hundredth of the image's width."""
-    typical = float(report.median_per_view[view])
-    return 0.01 * report.rig.cameras[view].intrinsics.size[0] / typical if typical > 0 else 1.0
+    typical = float(facts.median_per_view[view])
+    return 0.01 * facts.rig.cameras[view].intrinsics.size[0] / typical if typical > 0 else 1.0
 
 
-def _image_traces(report: "CalibrationReport", view: int) -> list[go.Scattergl]:
-    seen = report.observed
+def _image_traces(facts: CalibrationFacts, view: int) -> list[go.Scattergl]:
+    seen = facts.observed
     mine = np.flatnonzero((seen.view == view) & ~seen.rejected)
     bad = seen.xy[(seen.view == view) & seen.rejected]
     some = mine[np.linspace(0, len(mine) - 1, min(MOST_ARROWS, len(mine))).round().astype(int)]
-    ends = seen.xy[some] + _enlarged(report, view) * seen.residual[some]
+    ends = seen.xy[some] + _enlarged(facts, view) * seen.residual[some]
     gap = np.full(len(some), np.nan)
     lines = [np.stack([seen.xy[some, i], ends[:, i], gap], axis=1).ravel().round(1) for i in (0, 1)]
     traces = [
@@ -109,7 +105,7 @@ def _image_traces(report: "CalibrationReport", view: int) -> list[go.Scattergl]:
             marker={"color": ACCENT, "size": 6, "symbol": "x"},
         ),
     ]  # fmt: skip
-    covered = report.rig.cameras[view].intrinsics.covered
+    covered = facts.rig.cameras[view].intrinsics.covered
     if covered is not None:
         loop = np.vstack([covered, covered[:1]]).round(1)
         traces.append(
@@ -121,12 +117,12 @@ def _image_traces(report: "CalibrationReport", view: int) -> list[go.Scattergl]:
     return traces
 
 
-def rig_in_space(report: "CalibrationReport", placed: Rig) -> go.Figure:
+def rig_in_space(facts: CalibrationFacts, placed: Rig) -> go.Figure:
     """Draw the cameras and the expected error where the board was.
 
     Parameters
     ----------
-    report : CalibrationReport
+    facts : CalibrationFacts
     placed : Rig
         In the world to show.
 
@@ -135,12 +131,12 @@ def rig_in_space(report: "CalibrationReport", placed: Rig) -> go.Figure:
     figure : plotly Figure
     """
     figure = go.Figure()
-    volume = report.volume
+    volume = facts.volume
     known = np.isfinite(volume.calibration)
-    world_from_old = placed.cameras[0].cam_from_world.inv() * report.rig.cameras[0].cam_from_world
+    world_from_old = placed.cameras[0].cam_from_world.inv() * facts.rig.cameras[0].cam_from_world
     everywhere = np.asarray(world_from_old.apply(volume.xyz))
     xyz = everywhere[known].round(4)
-    total = 1e3 * np.hypot(volume.calibration, np.median(report.sigma) * volume.per_pixel)[known]
+    total = 1e3 * np.hypot(volume.calibration, np.median(facts.sigma) * volume.per_pixel)[known]
     hover = [
         f"expected error {t:.3f} mm<br>from the calibration {c:.3f} mm<br>per pixel of noise {p:.2f} mm"
         for t, c, p in zip(total, 1e3 * volume.calibration[known], 1e3 * volume.per_pixel[known], strict=True)
@@ -198,19 +194,19 @@ def _frusta(rig: Rig, volume: Float) -> list[go.Scatter3d]:
     return traces
 
 
-def board_map(report: "CalibrationReport", nominal: Float) -> go.Figure:
+def board_map(facts: CalibrationFacts, nominal: Float) -> go.Figure:
     """Draw how far each corner of the board stands from its nominal place, out of the plane and in it.
 
     Parameters
     ----------
-    report : CalibrationReport
+    facts : CalibrationFacts
     nominal : (corners, 3) float, m, board
 
     Returns
     -------
     figure : plotly Figure
     """
-    off = 1e3 * (report.board - nominal)
+    off = 1e3 * (facts.board - nominal)
     limit = max(float(np.abs(off[:, 2]).max()), 0.01)
     hover = [f"in plane {x:+.3f}, {y:+.3f} mm<br>out of plane {z:+.3f} mm" for x, y, z in off]
     figure = go.Figure(

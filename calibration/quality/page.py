@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from calibration.quality.error_figure import error_slices
+from calibration.quality.facts import CalibrationFacts
 from calibration.quality.figures import board_map, image_maps, pair_table, rig_in_space
 from calibration.rig import Rig
 from calibration.world.levelling import levelled
-
-if TYPE_CHECKING:
-    from calibration.quality.report import CalibrationReport
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2rem auto; max-width: 1180px }
@@ -30,12 +27,14 @@ ul.verdicts li { margin: .3rem 0 } .big { font-size: 1.05rem } p.note { color: #
 SHAPES = {"warp": "bent, by two numbers", "free": "an offset of each corner"}
 
 
-def page(report: "CalibrationReport", placed: Rig | None = None) -> str:
+def page(facts: CalibrationFacts, said: Sequence[str], placed: Rig | None = None) -> str:
     """Return the page.
 
     Parameters
     ----------
-    report : CalibrationReport
+    facts : CalibrationFacts
+    said : sequence of str
+        Verdicts.
     placed : Rig, optional
         The rig in the world that figures show; levelled unless given.
 
@@ -44,42 +43,42 @@ def page(report: "CalibrationReport", placed: Rig | None = None) -> str:
     html : str
     """
     sections = [
-        ("What to know", _verdicts(report)),
-        ("Cameras", _camera_table(report)),
-        ("Board views left out of the fit", _held_out_table(report)),
-        *(_between_cameras(report) if len(report.names) > 1 else []),
+        ("What to know", _verdicts(said)),
+        ("Cameras", _camera_table(facts)),
+        ("Board views left out of the fit", _held_out_table(facts)),
+        *(_between_cameras(facts) if len(facts.names) > 1 else []),
         (
             "Residuals and coverage",
             _drawn(
-                image_maps(report),
+                image_maps(facts),
                 "Blue: residuals, enlarged; they should point everywhere alike. Green: the part of the image "
                 "that the fit covered. Red crosses: corners that contradict the fit.",
             ),
         ),
-        *(_in_space(report, placed) if np.isfinite(report.volume.calibration).any() else []),
-        ("The board as printed", _board(report)),
+        *(_in_space(facts, placed) if np.isfinite(facts.volume.calibration).any() else []),
+        ("The board as printed", _board(facts)),
     ]
     body = "".join(f"<h2>{escape(title)}</h2>{content}" for title, content in sections if content)
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Calibration</title>"
         f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body><h1>Calibration of "
-        f"{len(report.names)} camera{'s' if len(report.names) != 1 else ''}</h1>"
-        f"{_headline(report)}{body}</body></html>"
+        f"{len(facts.names)} camera{'s' if len(facts.names) != 1 else ''}</h1>"
+        f"{_headline(facts)}{body}</body></html>"
     )
 
 
-def _between_cameras(report: "CalibrationReport") -> list[tuple[str, str]]:
+def _between_cameras(facts: CalibrationFacts) -> list[tuple[str, str]]:
     note = "Weak rows and columns are cameras to record more for."
-    return [("Frames in which two cameras see the board", _drawn(pair_table(report), note))]
+    return [("Frames in which two cameras see the board", _drawn(pair_table(facts), note))]
 
 
-def _in_space(report: "CalibrationReport", placed: Rig | None) -> list[tuple[str, str]]:
+def _in_space(facts: CalibrationFacts, placed: Rig | None) -> list[tuple[str, str]]:
     axes = "levelled by the cameras' own upright" if placed is None else "those of the saved calibration"
     return [
         (
             "The rig and the expected error",
             _drawn(
-                rig_in_space(report, levelled(report.rig) if placed is None else placed),
+                rig_in_space(facts, levelled(facts.rig) if placed is None else placed),
                 "Points where the board was, coloured by the expected error of a point seen with this rig's "
                 "corner noise; hover for the part that the calibration itself contributes. The axes are "
                 f"{axes}; z is up.",
@@ -88,7 +87,7 @@ def _in_space(report: "CalibrationReport", placed: Rig | None) -> list[tuple[str
         (
             "Expected error in the working volume",
             _drawn(
-                error_slices(report.error_map if placed is None else report.mapped(placed)),
+                error_slices(facts.error_map if placed is None else facts.mapped(placed)),
                 "RMS error of a point for one pixel of noise in every view, the calibration's own error "
                 "included, on a regular grid seen from above; the slider moves through the heights. Empty: "
                 "fewer than two cameras see the point with the part of their image that the fit covered.",
@@ -97,28 +96,28 @@ def _in_space(report: "CalibrationReport", placed: Rig | None) -> list[tuple[str
     ]
 
 
-def _board(report: "CalibrationReport") -> str:
-    if report.board_shape == "rigid":
+def _board(facts: CalibrationFacts) -> str:
+    if facts.board_shape == "rigid":
         return "<p class='note'>Taken as ordered.</p>"
-    return _drawn(board_map(report, report.nominal), f"Estimated: {SHAPES[report.board_shape]}.")
+    return _drawn(board_map(facts, facts.nominal), f"Estimated: {SHAPES[facts.board_shape]}.")
 
 
-def _headline(report: "CalibrationReport") -> str:
+def _headline(facts: CalibrationFacts) -> str:
     text = (
-        f"{report.frames_used} of {report.frames_total} frames, {int(report.corners.sum())} corners, "
-        f"{int(report.rejected.sum())} rejected. Reprojection error {report.median:.3f} px median, "
-        f"{report.rms:.3f} px rms."
+        f"{facts.frames_used} of {facts.frames_total} frames, {int(facts.corners.sum())} corners, "
+        f"{int(facts.rejected.sum())} rejected. Reprojection error {facts.median:.3f} px median, "
+        f"{facts.rms:.3f} px rms."
     )
-    if report.held_out is not None:
+    if facts.held_out is not None:
         text += (
             f" On board views left out of the fit, distances between corners are off by "
-            f"<b>{1e3 * report.held_out.all_pairs:.3f} mm</b> rms."
+            f"<b>{1e3 * facts.held_out.all_pairs:.3f} mm</b> rms."
         )
     return f"<p class='big'>{text}</p>"
 
 
-def _verdicts(report: "CalibrationReport") -> str:
-    return "<ul class='verdicts'>" + "".join(f"<li>{escape(text)}</li>" for text in report.verdicts) + "</ul>"
+def _verdicts(said: Sequence[str]) -> str:
+    return "<ul class='verdicts'>" + "".join(f"<li>{escape(text)}</li>" for text in said) + "</ul>"
 
 
 def _drawn(figure: go.Figure, note: str) -> str:
@@ -126,33 +125,33 @@ def _drawn(figure: go.Figure, note: str) -> str:
     return f"<p class='note'>{escape(note)}</p>{drawn}"
 
 
-def _camera_table(report: "CalibrationReport") -> str:
+def _camera_table(facts: CalibrationFacts) -> str:
     head = (
         "camera", "lens", "frames", "corners", "rejected", "median, px", "rms, px", "noise, px",
         "fx, px", "fy, px", "cx, px", "cy, px",
     )  # fmt: skip
     rows = []
-    for view, camera in enumerate(report.rig.cameras):
+    for view, camera in enumerate(facts.rig.cameras):
         K = camera.intrinsics.K
         values = [
             f"{value:.2f} &plusmn; {deviation:.2f}" if deviation > 0 else f"{value:.2f} (given)"
             for value, deviation in zip(
-                (K[0, 0], K[1, 1], K[0, 2], K[1, 2]), report.uncertainty.lenses[view, :4], strict=True
+                (K[0, 0], K[1, 1], K[0, 2], K[1, 2]), facts.uncertainty.lenses[view, :4], strict=True
             )
         ]
-        lens = "given" if report.lenses[view] == "none" else report.lenses[view]
+        lens = "given" if facts.lenses[view] == "none" else facts.lenses[view]
         rows.append(
             [
-                escape(camera.name), lens, report.graph.pairs[view, view], report.corners[view],
-                report.rejected[view], f"{report.median_per_view[view]:.3f}",
-                f"{report.rms_per_view[view]:.3f}", f"{report.sigma[view]:.3f}", *values,
+                escape(camera.name), lens, facts.graph.pairs[view, view], facts.corners[view],
+                facts.rejected[view], f"{facts.median_per_view[view]:.3f}",
+                f"{facts.rms_per_view[view]:.3f}", f"{facts.sigma[view]:.3f}", *values,
             ]
         )  # fmt: skip
     return _table(head, rows, "wide")
 
 
-def _held_out_table(report: "CalibrationReport") -> str:
-    found = report.held_out
+def _held_out_table(facts: CalibrationFacts) -> str:
+    found = facts.held_out
     if found is None:
         return ""
     head = ("measure", "mm")
@@ -169,7 +168,7 @@ def _held_out_table(report: "CalibrationReport") -> str:
         "them. Median reprojection error: "
         + ", ".join(
             f"{escape(name)} {error:.3f} px"
-            for name, error in zip(report.names, found.pixel_median, strict=True)
+            for name, error in zip(facts.names, found.pixel_median, strict=True)
         )
     )
     return _table(head, rows) + f"<p class='note'>{note}.</p>"

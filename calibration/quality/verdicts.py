@@ -1,14 +1,11 @@
 """What a calibration's numbers mean, in plain words: what is weak, and what to record to mend it."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from calibration.quality.coverage import area
-
-if TYPE_CHECKING:
-    from calibration.quality.report import CalibrationReport
+from calibration.quality.facts import CalibrationFacts
 
 FEW_FRAMES = 10
 UNCERTAIN_FOCAL = 0.005
@@ -19,65 +16,65 @@ UNEVEN = 3.0
 MANY_REJECTED = 0.02
 
 
-def verdicts(report: "CalibrationReport") -> Iterator[str]:
+def verdicts(facts: CalibrationFacts) -> Iterator[str]:
     """Say what is weak about a calibration.
 
     Parameters
     ----------
-    report : CalibrationReport
+    facts : CalibrationFacts
 
     Yields
     ------
     verdict : str
     """
-    if report.frames_used < report.frames_total:
+    if facts.frames_used < facts.frames_total:
         yield (
-            f"{report.frames_total - report.frames_used} of {report.frames_total} frames show too little "
+            f"{facts.frames_total - facts.frames_used} of {facts.frames_total} frames show too little "
             "of the board in every view and were not used"
         )
-    if not report.converged:
+    if not facts.converged:
         yield (
             "the refinement stopped before it converged and its result is not to be trusted: record more "
             "board views, or give the lenses of weak cameras (intrinsics=)"
         )
-    for view in range(len(report.names)):
-        yield from _view_verdicts(report, view)
-    yield from _millimetres(report)
+    for view in range(len(facts.names)):
+        yield from _view_verdicts(facts, view)
+    yield from _millimetres(facts)
 
 
-def _view_verdicts(report: "CalibrationReport", view: int) -> Iterator[str]:
-    name, lens = report.names[view], report.rig.cameras[view].intrinsics
-    frames = int(report.graph.pairs[view, view])
+def _view_verdicts(facts: CalibrationFacts, view: int) -> Iterator[str]:
+    name, lens = facts.names[view], facts.rig.cameras[view].intrinsics
+    frames = int(facts.graph.pairs[view, view])
     if frames < FEW_FRAMES:
         yield f"camera {name}: only {frames} frames show it the board; record {2 * FEW_FRAMES} or more"
-    if len(report.names) > 1:
-        shared = report.graph.pairs[view].copy()
+    if len(facts.names) > 1:
+        shared = facts.graph.pairs[view].copy()
         shared[view] = 0
         if shared.max() < FEW_FRAMES:
-            other = report.names[int(shared.argmax())]
+            other = facts.names[int(shared.argmax())]
             yield (
                 f"camera {name}: shares only {shared.max()} board views with its best partner {other}; "
                 f"record {2 * FEW_FRAMES} or more with the board where both see it"
             )
-    focal = report.uncertainty.lenses[view, 0] / lens.K[0, 0]
+    focal = facts.uncertainty.lenses[view, 0] / lens.K[0, 0]
     if focal > UNCERTAIN_FOCAL:
         yield (
             f"camera {name}: focal length uncertain by {focal:.1%}; record the board nearer to it and tilted "
             "by 30 to 45 degrees in several directions"
         )
-    yield from _coverage(report, view)
-    if report.sigma[view] > NOISY:
+    yield from _coverage(facts, view)
+    if facts.sigma[view] > NOISY:
         yield (
-            f"camera {name}: corners scatter by {report.sigma[view]:.2f} px; look for blur, motion or frames "
+            f"camera {name}: corners scatter by {facts.sigma[view]:.2f} px; look for blur, motion or frames "
             "out of step"
         )
-    elif report.sigma[view] > UNEVEN * np.median(report.sigma):
+    elif facts.sigma[view] > UNEVEN * np.median(facts.sigma):
         yield (
-            f"camera {name}: corners scatter {report.sigma[view] / np.median(report.sigma):.1f} times as "
+            f"camera {name}: corners scatter {facts.sigma[view] / np.median(facts.sigma):.1f} times as "
             "much as in other views; look for blur, or frames out of step (time_offsets=True estimates a "
             "steady delay)"
         )
-    share = report.rejected[view] / max(int(report.corners[view]), 1)
+    share = facts.rejected[view] / max(int(facts.corners[view]), 1)
     if share > MANY_REJECTED:
         yield (
             f"camera {name}: {share:.1%} of its corners contradict the fit and were given no weight; if it "
@@ -85,10 +82,10 @@ def _view_verdicts(report: "CalibrationReport", view: int) -> Iterator[str]:
         )
 
 
-def _coverage(report: "CalibrationReport", view: int) -> Iterator[str]:
-    name, lens = report.names[view], report.rig.cameras[view].intrinsics
+def _coverage(facts: CalibrationFacts, view: int) -> Iterator[str]:
+    name, lens = facts.names[view], facts.rig.cameras[view].intrinsics
     part = area(lens.covered) / (lens.size[0] * lens.size[1])
-    bare = _bare_edges(report, view)
+    bare = _bare_edges(facts, view)
     if not bare and part >= LITTLE_COVERED:
         return
     edges = f"{', '.join(bare[:-1])} and {bare[-1]} edges" if len(bare) > 1 else f"{''.join(bare)} edge"
@@ -99,8 +96,8 @@ def _coverage(report: "CalibrationReport", view: int) -> Iterator[str]:
     )
 
 
-def _bare_edges(report: "CalibrationReport", view: int) -> list[str]:
-    lens = report.rig.cameras[view].intrinsics
+def _bare_edges(facts: CalibrationFacts, view: int) -> list[str]:
+    lens = facts.rig.cameras[view].intrinsics
     if lens.covered is None:
         return ["left", "right", "upper", "lower"]
     low = lens.covered.min(axis=0) / lens.size
@@ -109,23 +106,23 @@ def _bare_edges(report: "CalibrationReport", view: int) -> list[str]:
     return [edge for edge, gap in gaps.items() if gap > EDGE]
 
 
-def _millimetres(report: "CalibrationReport") -> Iterator[str]:
-    expected = report.volume.calibration[np.isfinite(report.volume.calibration)]
+def _millimetres(facts: CalibrationFacts) -> Iterator[str]:
+    expected = facts.volume.calibration[np.isfinite(facts.volume.calibration)]
     if expected.size:
         yield (
             f"where the board was, the calibration itself contributes {1e3 * np.median(expected):.3f} mm "
             f"(median) to the error of a point, {1e3 * np.percentile(expected, 95):.3f} mm at worst (95%)"
         )
-    held_out = report.held_out
+    held_out = facts.held_out
     if held_out is None:
         return
     yield (
         f"on board views left out of the fit, distances between corners are off by "
         f"{1e3 * held_out.all_pairs:.3f} mm rms and repeat to {1e3 * held_out.repeatability:.3f} mm"
     )
-    worse = held_out.pixel_median / np.maximum(report.median_per_view, 1e-9)
+    worse = held_out.pixel_median / np.maximum(facts.median_per_view, 1e-9)
     for view in np.flatnonzero(worse > 1.5):
         yield (
-            f"camera {report.names[view]}: its error grows {worse[view]:.1f}-fold on board views left out of "
+            f"camera {facts.names[view]}: its error grows {worse[view]:.1f}-fold on board views left out of "
             "the fit; it needs more board views"
         )
