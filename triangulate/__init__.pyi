@@ -1,6 +1,10 @@
 """From views to space: triangulation, smoothing, files, figures and the command line."""
 
 from .association.subjects import associate as associate
+from .camera_fit.fitting import fit_cameras as fit_cameras
+from .camera_fit.priors import CameraPriors as CameraPriors
+from .camera_fit.refined import RefinedCameras as RefinedCameras
+from .camera_fit.time_offsets import find_offsets as find_offsets
 from .common_clock import on_common_clock as on_common_clock
 from .ensemble import combine as combine
 from .errors import ProjectError as ProjectError
@@ -35,13 +39,11 @@ from .points.solving import (
 )
 from .reporting.figures import figure as figure
 from .reporting.report import write_report as write_report
-from .smoothing.camera_priors import CameraPriors as CameraPriors
 from .smoothing.smoother import smooth as smooth
 from .smoothing.solve_report import SolveReport as SolveReport
 from .smoothing.stated_limits import JointLimit as JointLimit
 from .smoothing.stated_limits import read_joint_limits as read_joint_limits
 from .swaps import unswap as unswap
-from .time_offsets import find_offsets as find_offsets
 from .trajectories import Status as Status
 from .trajectories import Trajectories3D as Trajectories3D
 

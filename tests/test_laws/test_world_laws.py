@@ -135,7 +135,7 @@ def test_smooth_moves_along(world):
 
 
 def test_smooth_takes_a_start_and_gives_refined_cameras_in_the_world_of_the_rig(world):
-    from triangulate import CameraPriors
+    from triangulate import fit_cameras
 
     tracks = tracks_of(seen(walking(60)))
     raw = reconstruct(tracks, world.rig)
@@ -144,8 +144,8 @@ def test_smooth_takes_a_start_and_gives_refined_cameras_in_the_world_of_the_rig(
     sd = np.sqrt(np.trace(without.covariance, axis1=-2, axis2=-1))
     assert np.nanmax(np.linalg.norm(with_start.xyz - without.xyz, axis=-1) / sd) < 0.2
     if world.factor == 1.0:  # priors have a unit
-        _, report = smooth(tracks, world.rig, refine_cameras=CameraPriors())
-        assert np.abs(report.cameras.rig.centers - world.rig.centers).max() < 0.03
+        cameras = fit_cameras(tracks, world.rig)
+        assert np.abs(cameras.rig.centers - world.rig.centers).max() < 0.03
 
 
 def points(count=200, seed=3):

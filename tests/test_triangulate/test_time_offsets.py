@@ -8,9 +8,9 @@ import pytest
 from models2d import Skeleton, Tracks2D
 from tests.rigs import ring
 from triangulate import TriangulationError, on_common_clock, reconstruct
+from triangulate.camera_fit.time_offsets import find_offsets
 from triangulate.common_clock import retimed, synchronised
 from triangulate.smoothing.smoother import smooth
-from triangulate.time_offsets import find_offsets
 
 FPS = 60.0
 

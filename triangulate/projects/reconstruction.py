@@ -2,12 +2,15 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from calibration.rig import Rig
 from calibration.rig_files.draws import draws_file, load_draws
 from models2d.detections import Tracks2D
+from triangulate.camera_fit.priors import CameraPriors
+from triangulate.camera_fit.refined import RefinedCameras
 from triangulate.errors import ProjectError
 from triangulate.export.formats import write
 from triangulate.points.image_bounds import inside_images
@@ -19,7 +22,6 @@ from triangulate.projects.project import Project, Trial
 from triangulate.projects.resolution import rig_for
 from triangulate.projects.stage import Stage
 from triangulate.projects.staging import Staging
-from triangulate.smoothing.solve_report import SolveReport
 from triangulate.smoothing.stated_limits import JointLimit, read_joint_limits
 
 
@@ -86,7 +88,7 @@ def _reconstruction(project: Project, trial: Trial, progress: Progress | None) -
         inside, dropped = inside_images(found, rig)
         tracks, swaps = _sides_mended(project, identified(project, inside, rig), rig)
         raw = final = reconstruct(tracks, rig, pixel_sigma=project.smoothing.get("pixel_sigma"))
-        report = None
+        report, cameras = None, None
         if rigs:  # the smoother starts without, and adds it once by itself
             from triangulate.points.calibration_scatter import with_calibration
 
@@ -95,12 +97,15 @@ def _reconstruction(project: Project, trial: Trial, progress: Progress | None) -
         if project.smooth:
             from triangulate.smoothing.smoother import smooth
 
-            final, report = smooth(
-                tracks, rig, raw, rigs=rigs, joint_limits=limits, progress=progress, **project.smoothing
-            )
-        if new_rig is not None and report is not None and report.cameras is not None:
-            rig = report.cameras.rig
-            rig.save(staged(new_rig))
+            given = {**project.smoothing, "joint_limits": limits}
+            priors = given.pop("refine_cameras", None)
+            if priors is None or new_rig is None:
+                final, report = smooth(tracks, rig, raw, rigs=rigs, progress=progress, **given)
+            else:
+                cameras = _refined(tracks, rig, priors, given)
+                cameras.rig.save(staged(new_rig))
+                rig, rigs, timed = cameras.rig, cameras.draw(), cameras.timed(tracks)
+                final, report = smooth(timed, rig, rigs=rigs, progress=progress, **given)
         write(final, staged(final_file))
         write(kept, staged(raw_file))
         write_report(
@@ -110,6 +115,7 @@ def _reconstruction(project: Project, trial: Trial, progress: Progress | None) -
             tracks=tracks,
             raw=raw,
             solve=report,
+            cameras=cameras,
             swaps=swaps,
             notes=[rescaled] if rescaled else [],
             title=trial.name,
@@ -124,7 +130,7 @@ def _reconstruction(project: Project, trial: Trial, progress: Progress | None) -
                 f"; {count} detections outside the image of {view} left out"
                 for view, count in dropped.items()
             )
-            + _moved(report, new_rig)
+            + _moved(cameras, new_rig)
             + (f"; {rescaled}" if rescaled else "")
         )
 
@@ -154,11 +160,18 @@ def _new_rig_file(project: Project, trial: Trial) -> Path:
     return file
 
 
-def _moved(report: SolveReport | None, file: Path | None) -> str:
+def _refined(tracks: Tracks2D, rig: Rig, priors: CameraPriors, given: dict[str, Any]) -> RefinedCameras:
+    """Refine the cameras with the options of smoothing, but for the one about gaps."""
+    from triangulate.camera_fit.fitting import fit_cameras
+
+    options = {key: value for key, value in given.items() if key != "max_gap"}
+    return fit_cameras(tracks, rig, priors, **options)
+
+
+def _moved(cameras: RefinedCameras | None, file: Path | None) -> str:
     """Say in a clause which camera was moved the farthest, where they were refined."""
-    if report is None or report.cameras is None or file is None:
+    if cameras is None or file is None:
         return ""
-    cameras = report.cameras
     most = int(np.argmax(cameras.moved))
     moved = f"{1e3 * cameras.moved[most]:.1f} mm ({cameras.rig.names[most]})"
     return f"; cameras refined by up to {moved}: {file.name}"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from triangulate.camera_fit.priors import CameraPriors
 from triangulate.projects.values import Section
-from triangulate.smoothing.camera_priors import CameraPriors
 
 STRENGTHS = ("pixel_sigma", "jerk_sigma", "acceleration_sigma", "bone_sigma")
 
@@ -58,4 +58,4 @@ def _camera_priors(section: Section) -> CameraPriors | None:
     try:
         return CameraPriors(**{key: value for key, value in values.items() if value is not None})
     except ValueError as error:
-        raise section.error("refine_cameras", str(error).removeprefix("refine_cameras: ")) from error
+        raise section.error("refine_cameras", str(error)) from error

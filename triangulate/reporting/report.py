@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,15 +11,13 @@ from plotly.offline import get_plotlyjs
 from calibration.atomic import replacing
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
+from triangulate.camera_fit.refined import RefinedCameras
 from triangulate.reporting.figures import figure
 from triangulate.reporting.numbers import Gap, ViewQuality, bone_quality, gaps, view_quality
 from triangulate.reporting.plots import bone_plot, speed_plot, status_plot, view_plot
 from triangulate.reporting.verdicts import Verdict, verdicts
 from triangulate.smoothing.solve_report import SolveReport
 from triangulate.trajectories import Trajectories3D
-
-if TYPE_CHECKING:
-    from triangulate.smoothing.refined_cameras import RefinedCameras
 
 MOST_GAPS = 12
 
@@ -52,6 +49,7 @@ def write_report(
     tracks: Tracks2D | None = None,
     raw: Trajectories3D | None = None,
     solve: SolveReport | None = None,
+    cameras: RefinedCameras | None = None,
     swaps: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
     title: str = "Trial",
@@ -69,6 +67,8 @@ def write_report(
         Before smoothing, for comparison.
     solve : SolveReport, optional
         Of the smoother.
+    cameras : RefinedCameras, optional
+        Where they were refined.
     swaps : mapping of str to int, optional
         Frames in which left and right were exchanged, by view; those without any left out.
     notes : sequence of str
@@ -85,8 +85,8 @@ def write_report(
     ]
     if views:
         sections.append(_section("Agreement of the cameras", _plot(view_plot(views)) + _view_table(views)))
-    if solve is not None and solve.cameras is not None:
-        sections.append(_section("Refined cameras", _camera_table(solve.cameras)))
+    if cameras is not None:
+        sections.append(_section("Refined cameras", _camera_table(cameras)))
     bones = bone_quality(trajectories)
     if bones:
         before = [] if raw is None else bone_quality(raw)
@@ -155,7 +155,7 @@ def _view_table(views: Sequence[ViewQuality]) -> str:
     )
 
 
-def _camera_table(cameras: "RefinedCameras") -> str:
+def _camera_table(cameras: RefinedCameras) -> str:
     sigma = np.sqrt(np.einsum("vivi->vi", cameras.covariance)[:, 3:].sum(axis=1))
     rows = (
         (

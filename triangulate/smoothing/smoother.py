@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,6 @@ from triangulate.common_clock import synchronised
 from triangulate.points.calibration_scatter import with_calibration
 from triangulate.points.reconstruction import matched
 from triangulate.smoothing.bone_lengths import components
-from triangulate.smoothing.camera_priors import CameraPriors
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.kernels import Observed, Priors, Views
@@ -106,7 +104,6 @@ def smooth(
     max_gap: float = 0.25,
     min_confidence: float = 0.0,
     rigs: Sequence[Rig] = (),
-    refine_cameras: CameraPriors | None = None,
     progress: Progress | None = None,
 ) -> tuple[Trajectories3D, SolveReport]:
     """Find the most likely smooth trajectories given all views, frames, keypoints and bones at once.
@@ -142,9 +139,6 @@ def smooth(
         Detections below are treated as not seen, as in `reconstruct`.
     rigs : sequence of Rig, optional
         Draws from the calibration's own uncertainty, as `reconstruct` takes them.
-    refine_cameras : CameraPriors, optional
-        Whether, and how far, the cameras' places and time offsets are free in the same problem; the report
-        has them. Covariances include what is not known about them then.
     progress : callable, optional
         Wraps an iterable as tqdm does.
 
@@ -158,26 +152,21 @@ def smooth(
     ValueError
         If a view is not in the rig, an option is out of range, or two exclude each other.
     """
-    if jerk_sigma is not None and acceleration_sigma is not None:
-        raise ValueError("give jerk_sigma or acceleration_sigma, not both: the prior is on one of them")
+    options = Options.given(
+        pixel_sigma=pixel_sigma,
+        jerk_sigma=jerk_sigma,
+        acceleration_sigma=acceleration_sigma,
+        bone_sigma=bone_sigma,
+        bone_lengths=bone_lengths,
+        symmetric=symmetric,
+        joint_limits=joint_limits,
+    )
     if not max_gap >= 0:
         raise ValueError(f"max_gap: expected a time of 0 s or more, got {max_gap}")
-    if len(rigs) and refine_cameras is not None:
-        raise ValueError("give rigs or refine_cameras, not both: refined cameras are drawn from what remains")
     rig, tracks = matched(rig, tracks.views, tracks.sizes), tracks.confident(min_confidence)
     local = LocalWorld.of(rig)
     rig, rigs = local.rig(rig), tuple(local.rig(one) for one in rigs)
     trajectories = None if trajectories is None else local.points(trajectories)
-    order = 2 if acceleration_sigma is not None else 3
-    motion_sigma = acceleration_sigma if order == 2 else jerk_sigma
-    options = Options(order, pixel_sigma, motion_sigma, bone_sigma, bone_lengths, symmetric, joint_limits)
-    cameras = None
-    if refine_cameras is not None:
-        from triangulate.smoothing.refined_cameras import DRAWS, refined_cameras  # built on this module
-
-        cameras = refined_cameras(tracks, rig, options, refine_cameras)
-        rig, tracks, trajectories = cameras.rig, cameras.timed(tracks), None
-        rigs = cameras.draw(DRAWS)
     views = pack(rig)
     together = synchronised(tracks)
     strength = choose_strength(together, rig, views, options)
@@ -188,12 +177,9 @@ def smooth(
     outcomes = list(run(list(plan(problem, max_gap)), problem, solution, progress))
     solution.judge(tracks, rig, max_gap)
     smoothed = solution.trajectories(tracks)
-    if len(rigs):
+    if rigs:
         smoothed = with_calibration(smoothed, tracks, rig, rigs)
-    if cameras is not None:
-        cameras = replace(cameras, rig=local.rig(cameras.rig, back=True))
-    report = replace(solution.report(tracks, problem.strength, outcomes), cameras=cameras)
-    return local.points(smoothed, back=True), report
+    return local.points(smoothed, back=True), solution.report(tracks, problem.strength, outcomes)
 
 
 def pack(rig: Rig) -> Views:

@@ -1,15 +1,11 @@
 """What the smoother did: `SolveReport`."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.arrays import frozen
-
-if TYPE_CHECKING:
-    from triangulate.smoothing.refined_cameras import RefinedCameras
 
 Float = NDArray[np.float64]
 
@@ -46,8 +42,6 @@ class SolveReport:
     converged : bool
     counts : dict of str to int
         Points by status.
-    cameras : RefinedCameras or None
-        Where they were refined.
     """
 
     rms: float
@@ -65,7 +59,6 @@ class SolveReport:
     iterations: int
     converged: bool
     counts: dict[str, int] = field(default_factory=dict)
-    cameras: "RefinedCameras | None" = None
 
     def __post_init__(self) -> None:
         """Check and freeze."""

@@ -95,7 +95,34 @@ class Options(NamedTuple):
     bone_lengths: ArrayLike | None = None
     symmetric: bool = False
     joint_limits: Sequence[JointLimit] = ()
-    offsets: bool = True  # take lasting errors off; not where cameras are to be found from them
+    offsets: bool = True  # remove persistent errors; not while refining cameras, whose errors look alike
+
+    @classmethod
+    def given(
+        cls, *, jerk_sigma: ArrayLike | None, acceleration_sigma: ArrayLike | None, **others: Any
+    ) -> "Options":
+        """Take the options of `smooth`.
+
+        Parameters
+        ----------
+        jerk_sigma, acceleration_sigma : array or None
+        **others
+            Fields of this class by name.
+
+        Returns
+        -------
+        options : Options
+
+        Raises
+        ------
+        ValueError
+            If motion has two priors.
+        """
+        if jerk_sigma is not None and acceleration_sigma is not None:
+            raise ValueError("give jerk_sigma or acceleration_sigma, not both: the prior is on one of them")
+        if acceleration_sigma is not None:
+            return cls(order=2, motion_sigma=acceleration_sigma, **others)
+        return cls(order=3, motion_sigma=jerk_sigma, **others)
 
 
 def choose_strength(tracks: Tracks2D, rig: Rig, views: Views, options: Options) -> Strength:

@@ -17,9 +17,9 @@ from scipy.linalg import block_diag
 from scipy.spatial.transform import Rotation
 
 from calibration.threads import cores
+from triangulate.camera_fit.priors import PER_VIEW, CameraPriors
+from triangulate.camera_fit.terms import add_border
 from triangulate.smoothing import bands
-from triangulate.smoothing.camera_priors import PER_VIEW, CameraPriors
-from triangulate.smoothing.camera_terms import add_border
 from triangulate.smoothing.kernels import Observed, Priors, Views, assemble
 from triangulate.smoothing.solver import raise_diagonal
 from triangulate.smoothing.splines import basis, basis_rate

@@ -1,4 +1,4 @@
-"""How far the smoother may move the cameras: standard deviations, each with its unit."""
+"""How far cameras may be moved: standard deviations, each with its unit."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ class CameraPriors:
         values = self.rotation_sigma, self.position_sigma, self.offset_sigma, self.scale_sigma
         if not all(np.isfinite(value) and value >= 0 for value in values) or not any(values[:3]):
             raise ValueError(
-                "refine_cameras: expected standard deviations of 0 or more, and one of rotation, position "
+                "expected standard deviations of 0 or more, and one of rotation, position "
                 f"and offset above it, got {', '.join(f'{value:g}' for value in values)}"
             )
 

@@ -1,19 +1,22 @@
-"""Refining the cameras of a recording: pieces of it, rounds of choosing strengths, and what came out."""
+"""Refining the cameras of a recording: pieces of it, and rounds of choosing strengths."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial.transform import RigidTransform, Rotation
+from numpy.typing import ArrayLike, NDArray
 
-from calibration.arrays import frozen
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
+from triangulate.camera_fit.priors import CameraPriors
+from triangulate.camera_fit.refined import RefinedCameras, with_cameras
+from triangulate.camera_fit.solving import Cameras, Piece, Refined, crosses, prior_information, refine
 from triangulate.common_clock import retimed, synchronised
-from triangulate.smoothing.camera_priors import CameraPriors
-from triangulate.smoothing.cameras import Cameras, Piece, Refined, crosses, prior_information, refine
+from triangulate.points.reconstruction import matched
 from triangulate.smoothing.joint_limits import Hinges
+from triangulate.smoothing.local_world import LocalWorld
 from triangulate.smoothing.smoother import Problem, Task, pack, plan, prepare
+from triangulate.smoothing.stated_limits import JointLimit
 from triangulate.smoothing.strength import Options, choose_strength
 from triangulate.smoothing.windows import Window
 
@@ -29,120 +32,77 @@ ROUNDS = 4
 SETTLED = 0.05
 """Standard deviations by which a camera may still move when strengths are chosen anew."""
 
-DRAWS = 100
-"""Rigs drawn from what is not known about the refined cameras, for the covariance of points."""
-
 REACH = 4.0
 """Standard deviations of the time offsets that the splines leave room for."""
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class RefinedCameras:
-    """What became of the cameras.
+def fit_cameras(
+    tracks: Tracks2D,
+    rig: Rig,
+    priors: CameraPriors | None = None,
+    *,
+    pixel_sigma: float | None = None,
+    jerk_sigma: ArrayLike | None = None,
+    acceleration_sigma: ArrayLike | None = None,
+    bone_sigma: ArrayLike | None = None,
+    bone_lengths: ArrayLike | None = None,
+    symmetric: bool = False,
+    joint_limits: Sequence[JointLimit] = (),
+    min_confidence: float = 0.0,
+) -> RefinedCameras:
+    """Refine places and clocks of cameras from a recording's keypoints, in the problem that `smooth` solves.
 
-    Attributes
-    ----------
-    rig : Rig
-        The cameras of the tracks' views, in their order.
-    late : (views,) float, s
-        By how much later each view looked than its times say; 0 for the first.
-    late_sigma : (views,) float, s
-    covariance : (views, 6, views, 6) float
-        Of the rotations (rad) and translations (m) that multiply each `cam_from_world` from the left; moving
-        the rig as a whole does not count.
-    turned : (views,) float, rad
-        By how much each camera was turned.
-    moved : (views,) float, m
-        By how much its centre was moved.
-    noise_before, noise_after : float, px
-        What the smoother takes for the noise of a detection.
-    rounds : int
-    converged : bool
-    """
-
-    rig: Rig
-    late: Float
-    late_sigma: Float
-    covariance: Float
-    turned: Float
-    moved: Float
-    noise_before: float
-    noise_after: float
-    rounds: int
-    converged: bool
-
-    def __post_init__(self) -> None:
-        """Check and freeze."""
-        views = len(self.rig)
-        for name in ("late", "late_sigma", "turned", "moved"):
-            object.__setattr__(self, name, frozen(getattr(self, name), (views,), name))
-        object.__setattr__(self, "covariance", frozen(self.covariance, (views, 6, views, 6), "covariance"))
-
-    def draw(self, count: int, *, seed: int = 0) -> tuple[Rig, ...]:
-        """Draw rigs from what is not known about the cameras' places.
-
-        Parameters
-        ----------
-        count : int
-        seed : int
-
-        Returns
-        -------
-        rigs : tuple of Rig
-        """
-        views = len(self.rig)
-        values, axes = np.linalg.eigh(self.covariance.reshape(6 * views, 6 * views))
-        root = axes * np.sqrt(np.maximum(values, 0.0))
-        steps = np.random.default_rng(seed).standard_normal((count, 6 * views)) @ root.T
-        return tuple(stepped(self.rig, step) for step in steps.reshape(count, views, 6))
-
-    def timed(self, tracks: Tracks2D) -> Tracks2D:
-        """Return tracks with the times at which the views looked.
-
-        Parameters
-        ----------
-        tracks : Tracks2D
-
-        Returns
-        -------
-        tracks : Tracks2D
-        """
-        return retimed(tracks, self.late) if self.late.any() else tracks
-
-    def __str__(self) -> str:
-        """Return one line for each camera."""
-        sigma = np.sqrt(np.einsum("vivi->vi", self.covariance)[:, 3:].sum(axis=1))
-        lines = [
-            f"cameras refined in {self.rounds} rounds{'' if self.converged else ', not converged'}: noise "
-            f"{self.noise_before:.2f} -> {self.noise_after:.2f} px"
-        ]
-        for view, name in enumerate(self.rig.names):
-            lines.append(
-                f"{name}: moved {1e3 * self.moved[view]:.1f} mm (sd {1e3 * sigma[view]:.1f}), turned "
-                f"{np.rad2deg(self.turned[view]):.3f} deg, {1e3 * self.late[view]:+.2f} ms late "
-                f"(sd {1e3 * self.late_sigma[view]:.2f})"
-            )
-        return "\n".join(lines)
-
-
-def refined_cameras(tracks: Tracks2D, rig: Rig, options: Options, priors: CameraPriors) -> RefinedCameras:
-    """Find the cameras that the smoother's problem has at its optimum.
-
-    Cameras, trajectories and time offsets are solved for at once; how strongly to believe in what is chosen
-    anew for the cameras found, until they stay where they are.
+    Cameras, trajectories and time offsets are solved for at once; what is chosen from the data is chosen anew
+    for the cameras found, until they stay where they are. Smooth with the result as
+    `smooth(cameras.timed(tracks), cameras.rig, rigs=cameras.draw())`.
 
     Parameters
     ----------
     tracks : Tracks2D
     rig : Rig
-        Its cameras in the order of the tracks' views.
-    options : Options
-    priors : CameraPriors
+        Must have every view of the tracks, by name.
+    priors : CameraPriors, optional
+        How far the cameras may be off.
+    pixel_sigma : float, px, optional
+    jerk_sigma : float or (keypoints,) float, m/s3, optional
+    acceleration_sigma : float or (keypoints,) float, m/s2, optional
+    bone_sigma : float or (bones,) float, m, optional
+    bone_lengths : (bones,) float, m, optional
+    symmetric : bool
+    joint_limits : sequence of JointLimit
+    min_confidence : float
+        All as in `smooth`.
 
     Returns
     -------
-    refined : RefinedCameras
+    cameras : RefinedCameras
+
+    Raises
+    ------
+    ValueError
+        If a view is not in the rig, an option is out of range, or two exclude each other.
+
+    Notes
+    -----
+    Assumes that the cameras stand still during the recording and that errors of detections are independent
+    between views; errors that one view repeats in every frame look like a camera that is off.
     """
+    options = Options.given(
+        pixel_sigma=pixel_sigma,
+        jerk_sigma=jerk_sigma,
+        acceleration_sigma=acceleration_sigma,
+        bone_sigma=bone_sigma,
+        bone_lengths=bone_lengths,
+        symmetric=symmetric,
+        joint_limits=joint_limits,
+    )
+    rig, tracks = matched(rig, tracks.views, tracks.sizes), tracks.confident(min_confidence)
+    local = LocalWorld.of(rig)
+    cameras = _fitted(tracks, local.rig(rig), options, priors or CameraPriors())
+    return replace(cameras, rig=local.rig(cameras.rig, back=True))
+
+
+def _fitted(tracks: Tracks2D, rig: Rig, options: Options, priors: CameraPriors) -> RefinedCameras:
     given = cameras = Cameras(pack(rig), np.zeros(len(rig)))
     noise = []
     for turn in range(1, ROUNDS + 1):
@@ -233,20 +193,3 @@ def rigid_motions(cameras: Cameras) -> Float:
     turn = np.concatenate([R, crosses(t) @ R], axis=1)
     shift = np.concatenate([np.zeros_like(R), R], axis=1)
     return np.concatenate([turn, shift], axis=2).reshape(-1, 6)
-
-
-def with_cameras(rig: Rig, cameras: Cameras) -> Rig:
-    """Return the rig with its cameras where they were found."""
-    places = zip(rig.cameras, cameras.views.R, cameras.views.t, strict=True)
-    return Rig(
-        cameras=tuple(
-            replace(camera, cam_from_world=RigidTransform.from_components(t, Rotation.from_matrix(R)))
-            for camera, R, t in places
-        )
-    )
-
-
-def stepped(rig: Rig, step: Float) -> Rig:
-    """Return the rig after a step, (views, 6), of its cameras."""
-    start = Cameras(pack(rig), np.zeros(len(rig)))
-    return with_cameras(rig, start.moved(np.concatenate([step, np.zeros((len(rig), 1))], axis=1)))

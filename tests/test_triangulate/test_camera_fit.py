@@ -10,9 +10,10 @@ from scipy.optimize import minimize
 from models2d import Skeleton, Tracks2D
 from tests.rigs import ring
 from triangulate import CameraPriors, smooth
-from triangulate.smoothing import cameras as solver
-from triangulate.smoothing.cameras import Cameras, linearise, prior_information, prior_terms, refine
-from triangulate.smoothing.refined_cameras import pieces_of, posed, rigid_motions, stepped
+from triangulate.camera_fit import solving as solver
+from triangulate.camera_fit.fitting import fit_cameras, pieces_of, posed, rigid_motions
+from triangulate.camera_fit.refined import stepped
+from triangulate.camera_fit.solving import Cameras, linearise, prior_information, prior_terms, refine
 from triangulate.smoothing.smoother import pack
 from triangulate.smoothing.strength import Options
 
@@ -140,12 +141,9 @@ def test_a_perturbed_rig_and_a_late_camera_are_recovered():
     off = perturbed(rig, np.deg2rad(0.3), 0.005)
     xyz = path(np.arange(240) / FPS, 8)
     with_off, _ = smooth(tracks, off)
-    smoothed, report = smooth(
-        tracks,
-        off,
-        refine_cameras=CameraPriors(rotation_sigma=0.005, position_sigma=0.005, offset_sigma=0.01),
-    )
-    found = report.cameras
+    priors = CameraPriors(rotation_sigma=0.005, position_sigma=0.005, offset_sigma=0.01)
+    found = fit_cameras(tracks, off, priors)
+    smoothed, report = smooth(found.timed(tracks), found.rig, rigs=found.draw())
     assert found.late[-1] == pytest.approx(0.4 / FPS, abs=4 * found.late_sigma[-1])
     assert found.late_sigma[-1] < 0.02 / FPS
     step = Cameras(pack(found.rig), np.zeros(4)).away(Cameras(pack(rig), np.zeros(4)))[0][:, :6]
@@ -176,21 +174,16 @@ def test_data_that_cannot_tell_leave_the_cameras_to_the_priors(case):
         tracks = replace(tracks, xy=np.full(tracks.xy.shape, np.nan))
     if case == "static":
         tracks = replace(tracks, xy=tracks.xy[:1].repeat(20, axis=0))
-    smoothed, report = smooth(tracks, rig, refine_cameras=CameraPriors(offset_sigma=0.01))
+    found = fit_cameras(tracks, rig, CameraPriors(offset_sigma=0.01))
+    smoothed, _ = smooth(found.timed(tracks), found.rig, rigs=found.draw())
     assert smoothed.shape == (*tracks.shape[:1], 1, 2)
-    assert np.isfinite(report.cameras.covariance).all()
-    assert report.cameras.moved.max() < 0.05
+    assert np.isfinite(found.covariance).all()
+    assert found.moved.max() < 0.05
 
 
 @pytest.mark.parametrize("wrong", [{"rotation_sigma": -1.0}, {"offset_sigma": np.inf}])
 def test_priors_out_of_range(wrong):
-    with pytest.raises(ValueError, match="refine_cameras: expected standard deviations"):
+    with pytest.raises(ValueError, match="expected standard deviations"):
         CameraPriors(**wrong)
     with pytest.raises(ValueError, match="one of rotation, position"):
         CameraPriors(rotation_sigma=0.0, position_sigma=0.0)
-
-
-def test_draws_of_the_calibration_and_refined_cameras_exclude_each_other():
-    rig = ring(3)
-    with pytest.raises(ValueError, match="not both"):
-        smooth(film(rig, 5, 1), rig, rigs=[rig] * 10, refine_cameras=CameraPriors())

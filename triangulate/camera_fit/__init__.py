@@ -1,0 +1,1 @@
+"""Cameras and clocks from the keypoints of a recording, in the problem that smoothing solves."""
