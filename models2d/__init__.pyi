@@ -31,5 +31,5 @@ from .readers.joining import read_tracks as read_tracks
 from .readers.writing import write_detections as write_detections
 from .skeleton import Skeleton as Skeleton
 from .training.augmentation import Augmentation as Augmentation
-from .training.trainer import TrainingOptions as TrainingOptions
+from .training.options import TrainingOptions as TrainingOptions
 from .training.trainer import train as train

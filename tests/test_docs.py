@@ -28,7 +28,7 @@ def test_a_command_and_its_options_are_there(words):
 
 
 def test_every_way_to_choose_frames_is_explained():
-    from triangulate.cli_models import How
+    from triangulate.cli.training_commands import How
 
     table = texts["labelling.md"].split("## Which frames")[1].split("##")[0]
     assert re.findall(r"^\| `(\w+)`", table, flags=re.MULTILINE) == [how.value for how in How]

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
+from triangulate.points.flattening import observations
+from triangulate.points.matched_rig import matched
 from triangulate.points.noise_level import noise_scale
-from triangulate.points.reconstruction import matched, observations
 from triangulate.points.solving import solve_information
 
 Float = NDArray[np.float64]

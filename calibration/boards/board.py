@@ -314,28 +314,6 @@ class Board:
         """What is printed around the outermost markers, m: the small squares of an AprilGrid."""
         return self.square - self.marker if self.kind == "aprilgrid" else 0.0
 
-    def image(self, pixels_per_square: int) -> NDArray[np.uint8]:
-        """Draw the board.
-
-        Parameters
-        ----------
-        pixels_per_square : int, px
-
-        Returns
-        -------
-        image : (rows * pixels_per_square, columns * pixels_per_square) uint8
-            Board point (x, y) falls on pixel (x, y) / square * pixels_per_square - 0.5. A marker grid ends at
-            the edge of its last marker, an AprilGrid behind its last small squares.
-
-        Examples
-        --------
-        >>> Board.chessboard(columns=4, rows=3, square=0.03).image(10).shape
-        (30, 40)
-        """
-        from calibration.boards.pattern import board_image
-
-        return board_image(self, pixels_per_square)
-
     def __str__(self) -> str:
         """Say the parameters in one line."""
         text = f"{self.kind} {self.columns} x {self.rows}, squares of {1e3 * self.square:g} mm"

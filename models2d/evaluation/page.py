@@ -4,14 +4,14 @@ import base64
 import colorsys
 import math
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from models2d.evaluation.evaluating import Evaluation
+from models2d.evaluation.comparison import Comparison
+from models2d.labelling.images import frame_image
 
 Float = NDArray[np.float64]
 style = """
@@ -26,12 +26,12 @@ display:inline-block;margin-right:5px}
 """
 
 
-def page(evaluation: "Evaluation", worst: int) -> str:
+def page(evaluation: Comparison, worst: int) -> str:
     """Compose the page.
 
     Parameters
     ----------
-    evaluation : Evaluation
+    evaluation : Comparison
     worst : int
         Number of individuals to draw.
 
@@ -81,9 +81,7 @@ def _spelled(value: object) -> str:
     return str(value)
 
 
-def _figure(evaluation: "Evaluation", frame: int, individual: int) -> str:
-    from models2d.evaluation.evaluating import frame_image
-
+def _figure(evaluation: Comparison, frame: int, individual: int) -> str:
     where = evaluation.labels.frames[frame]
     away = evaluation.distance[frame, individual]
     finite = away[np.isfinite(away)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from models2d.detections import Detections2D, Tracks2D
 from models2d.labels import LabelledFrame, Labels
@@ -142,3 +143,27 @@ def labels_from(
     return Labels(
         frames=tuple(frames), xy=np.concatenate(blocks), individuals=names, skeleton=points.skeleton
     )
+
+
+def frame_image(frame: LabelledFrame) -> NDArray[np.uint8]:
+    """Read the image of a labelled frame.
+
+    Parameters
+    ----------
+    frame : LabelledFrame
+
+    Returns
+    -------
+    image : (height, width, 3) uint8, BGR
+
+    Raises
+    ------
+    ValueError
+        If it is missing or corrupt.
+    """
+    if frame.index is not None:
+        return next(iter(decoded(frame.path, [frame.index])))[1]
+    image = cv2.imread(str(frame.path)) if frame.path.is_file() else None
+    if image is None:
+        raise ValueError(f"{frame.path}: the image is {'corrupt' if frame.path.is_file() else 'missing'}")
+    return np.asarray(image, dtype=np.uint8)

@@ -7,7 +7,7 @@ import os
 import platform
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,9 +19,7 @@ from plotly.subplots import make_subplots
 from models2d.errors import ModelError
 from models2d.labels import Labels
 from models2d.skeleton import Skeleton
-
-if TYPE_CHECKING:
-    from models2d.training.trainer import TrainingOptions
+from models2d.training.options import TrainingOptions
 
 Float = NDArray[np.float64]
 columns = ("step", "loss", "rate", "rmse_px", "median_px")
@@ -39,7 +37,7 @@ class RunFolder:
         self.path = path
         self.best = path / "best.safetensors"
 
-    def begin(self, options: "TrainingOptions", labels: Labels) -> None:
+    def begin(self, options: TrainingOptions, labels: Labels) -> None:
         """Write the configuration, or check that a run that is there had the same.
 
         Parameters

@@ -9,7 +9,7 @@ from triangulate.association.groups import grouped, sharpened
 from triangulate.association.links import Chain, body_size, linked
 from triangulate.association.rays import rays_of
 from triangulate.errors import TriangulationError
-from triangulate.points.reconstruction import matched
+from triangulate.points.matched_rig import matched
 
 Float = NDArray[np.float64]
 

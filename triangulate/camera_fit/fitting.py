@@ -12,7 +12,7 @@ from triangulate.camera_fit.priors import CameraPriors
 from triangulate.camera_fit.refined import RefinedCameras, with_cameras
 from triangulate.camera_fit.solving import Cameras, Piece, Refined, crosses, prior_information, refine
 from triangulate.common_clock import retimed, synchronised
-from triangulate.points.reconstruction import matched
+from triangulate.points.matched_rig import matched
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.local_world import LocalWorld
 from triangulate.smoothing.smoother import Problem, Task, pack, plan, prepare

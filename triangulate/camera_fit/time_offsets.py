@@ -11,7 +11,7 @@ from calibration.rig import Rig
 from models2d.detections import Tracks2D
 from triangulate.common_clock import clock, synchronised
 from triangulate.errors import TriangulationError
-from triangulate.points.reconstruction import matched
+from triangulate.points.matched_rig import matched
 from triangulate.points.solving import solve_information
 from triangulate.trajectories import Trajectories3D
 

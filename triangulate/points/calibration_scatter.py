@@ -17,8 +17,8 @@ from calibration.lenses.projection import fill_coefficients
 from calibration.rig import Rig
 from calibration.threads import over_chunks
 from models2d.detections import Tracks2D
+from triangulate.points.flattening import observations
 from triangulate.points.projection import project
-from triangulate.points.reconstruction import observations
 from triangulate.trajectories import Trajectories3D
 
 Float = NDArray[np.float64]

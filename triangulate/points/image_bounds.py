@@ -7,7 +7,7 @@ import numpy as np
 from calibration.rig import Rig
 from models2d.detections import Detections2D
 from triangulate.errors import TriangulationError
-from triangulate.points.reconstruction import matched
+from triangulate.points.matched_rig import matched
 
 MOST_OUTSIDE = 0.2
 """More than this share outside means other cameras or another resolution, not slips of a network."""

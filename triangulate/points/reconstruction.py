@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
 from triangulate.common_clock import synchronised
+from triangulate.points.flattening import observations
+from triangulate.points.matched_rig import matched
 from triangulate.points.noise_level import noise_scale
-from triangulate.points.pixel_noise import pixel_information
 from triangulate.points.solving import INLIER_SIGMAS, NARROW_DEG, SolvedPoints, solve_information
 from triangulate.trajectories import Status, Trajectories3D
 
@@ -109,43 +110,6 @@ def reconstruct(
     return with_calibration(trajectories, tracks, rig, rigs)
 
 
-def matched(rig: Rig, views: Sequence[str], sizes: NDArray[np.int64] | None = None) -> Rig:
-    """Return the cameras of these views, in their order.
-
-    Parameters
-    ----------
-    rig : Rig
-    views : sequence of str
-    sizes : (views, 2) int, px, optional
-        Of the images that the points were found in.
-
-    Returns
-    -------
-    rig : Rig
-
-    Raises
-    ------
-    ValueError
-        If a view has no camera (both lists are named), or was calibrated on images of another size.
-    """
-    missing = [view for view in views if view not in rig.names]
-    if missing:
-        raise ValueError(
-            f"no camera called {', '.join(missing)}: the tracks have the views {', '.join(views)}, "
-            f"the rig has the cameras {', '.join(rig.names)}"
-        )
-    rig = rig.select(views)
-    if sizes is not None:
-        for camera, size in zip(rig.cameras, sizes.tolist(), strict=True):
-            if camera.intrinsics.size_known and camera.intrinsics.size != tuple(size):
-                raise ValueError(
-                    f"view {camera.name}: points were found in images of {size[0]} x {size[1]} px, and its "
-                    f"camera was calibrated on {' x '.join(map(str, camera.intrinsics.size))} px; use "
-                    "rig.resized(sizes) where only the resolution differs"
-                )
-    return rig
-
-
 def found_scale(tracks: Tracks2D, rig: Rig) -> float:
     """Find how noisy the detections are, see `triangulate.points.noise_level`.
 
@@ -164,39 +128,6 @@ def found_scale(tracks: Tracks2D, rig: Rig) -> float:
     every = max(1, frames * subjects * keypoints // LOOKED_AT)
     xy, information = observations(tracks, slice(None, None, every))
     return noise_scale(xy, information, rig)
-
-
-def observations(
-    tracks: Tracks2D,
-    frames: slice = slice(None),
-    *,
-    pixel_sigma: float = 1.0,
-    scale: float = 1.0,
-) -> tuple[Float, Float]:
-    """Flatten tracks to points with views last, each detection with its information.
-
-    Parameters
-    ----------
-    tracks : Tracks2D
-    frames : slice
-    pixel_sigma : float, px
-    scale : float
-        Factor on all standard deviations.
-
-    Returns
-    -------
-    xy : (points, views, 2) float, px
-        Points are frames, subjects and keypoints flattened.
-    information : (points, views, 3) float, 1/px2
-    """
-    views = len(tracks.views)
-    xy = np.moveaxis(tracks.xy[frames], 1, 3).reshape(-1, views, 2)
-    confidence = np.moveaxis(tracks.confidence[frames], 1, 3).reshape(-1, views)
-    covariance = None
-    if tracks.covariance is not None:
-        covariance = np.moveaxis(tracks.covariance[frames], 1, 3).reshape(-1, views, 2, 2)
-    information = pixel_information(xy.shape[:2], pixel_sigma, confidence, covariance)
-    return xy, information / scale**2
 
 
 def flagged_outside(points: SolvedPoints, xy: Float, rig: Rig) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from calibration.threads import cores
 from models2d.detections import Tracks2D
 from triangulate.common_clock import synchronised
 from triangulate.points.calibration_scatter import with_calibration
-from triangulate.points.reconstruction import matched
+from triangulate.points.matched_rig import matched
 from triangulate.smoothing.bone_lengths import components
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
 from triangulate.smoothing.joint_limits import Hinges

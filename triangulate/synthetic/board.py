@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.boards.board import Board
-from calibration.boards.pattern import fewest_pixels
+from calibration.boards.pattern import board_image, fewest_pixels
 from calibration.camera import Camera
 
 Float = NDArray[np.float64]
@@ -80,7 +80,7 @@ class BoardRenderer:
         self.board, self.camera = board, camera
         width, height = camera.intrinsics.size
         scale = max(24, 3 * fewest_pixels(board))
-        print_ = board.image(scale)
+        print_ = board_image(board, scale)
         border = round(QUIET * scale)
         sheet = cv2.copyMakeBorder(print_, border, border, border, border, cv2.BORDER_CONSTANT, value=255)
         # A margin outside the sheet, transparent, so that its edge is as smooth as its print.

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from triangulate.cli.console import bar, say
+from triangulate.cli.program import app
 from triangulate.errors import ProjectError
 
 
@@ -29,6 +31,7 @@ Fraction = Annotated[
 Seed = Annotated[int, typer.Option(help="Of the split into instants to train on and to test.")]
 
 
+@app.command(epilog="Example: triangulate label recordings/ walk --how residuals")
 def label(  # noqa: PLR0917 - options of a command line, each with a name
     project: Annotated[Path, typer.Argument(help="The project's folder, or its project.toml.")],
     trial: Annotated[str, typer.Argument(help="Name of the trial to label.")],
@@ -46,7 +49,6 @@ def label(  # noqa: PLR0917 - options of a command line, each with a name
 
     Serves a page to this machine only, until Ctrl+C; every change is saved at once as a DeepLabCut project.
     """
-    from triangulate.cli import bar, say
     from triangulate.labelling.server import LabellingServer
     from triangulate.labelling.session import LabellingSession
     from triangulate.projects.project import load_project
@@ -99,7 +101,6 @@ def _skeleton(project: Any, trial: str) -> Any:
 def _frames(project: Any, trial: str, recording: Any, how: How, count: int) -> list[int]:
     from models2d.labelling import selection
     from models2d.readers.joining import read_detections
-    from triangulate.cli import bar
 
     if how is How.uniform:
         return selection.pick_uniform(len(recording), min(count, len(recording))).tolist()
@@ -131,6 +132,7 @@ def _contradiction(project: Any, detections: Any) -> np.ndarray:
     return np.nan_to_num(contradiction(tracks, rig), nan=-1.0).max(axis=1)
 
 
+@app.command(epilog="Example: triangulate train labels/walk --out runs/first")
 def train(  # noqa: PLR0917 - options of a command line, each with a name
     labels: LabelFiles,
     out: Annotated[Path, typer.Option(help="Run folder: configuration, log, curve, checkpoint, best model.")],
@@ -154,7 +156,6 @@ def train(  # noqa: PLR0917 - options of a command line, each with a name
     from models2d.models.recipe import Recipe
     from models2d.training.trainer import TrainingOptions
     from models2d.training.trainer import train as train_network
-    from triangulate.cli import bar, say
 
     learn, test = read_labels(labels).split(fraction, seed)
     say(f"{_counted(learn)} to train on, {_counted(test)} kept for the test")
@@ -172,6 +173,7 @@ def _counted(labels: Any) -> str:
     return f"{len(labels)} frames" + (f" of {instants} instants" if instants < len(labels) else "")
 
 
+@app.command(epilog="Example: triangulate evaluate labels/walk runs/first/best.safetensors")
 def evaluate(  # noqa: PLR0917 - options of a command line, each with a name
     labels: LabelFiles,
     model: Annotated[str, typer.Argument(help="A model file, or the name of a shipped one.")],
@@ -186,7 +188,6 @@ def evaluate(  # noqa: PLR0917 - options of a command line, each with a name
     from models2d.evaluation.evaluating import evaluate as compare
     from models2d.labelling.choosing import read_labels
     from models2d.model_files.weights import load_model
-    from triangulate.cli import bar, say
 
     there = read_labels(labels)
     learn, test = there.split(fraction, seed)
@@ -206,15 +207,3 @@ def evaluate(  # noqa: PLR0917 - options of a command line, each with a name
                 f"above {cut:g}: mean {row['mean px above cut']:.2f} px"
             )
     say(f"wrote {out} and {out.with_suffix('.csv')}")
-
-
-def add_model_commands(app: typer.Typer) -> None:
-    """Add these commands to the command line.
-
-    Parameters
-    ----------
-    app : Typer
-    """
-    app.command(epilog="Example: triangulate label recordings/ walk --how residuals")(label)
-    app.command(epilog="Example: triangulate train labels/walk --out runs/first")(train)
-    app.command(epilog="Example: triangulate evaluate labels/walk runs/first/best.safetensors")(evaluate)

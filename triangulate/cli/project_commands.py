@@ -1,133 +1,21 @@
-"""The command line: one command per stage, errors in one paragraph, exit code 1."""
+"""The commands on projects: one for each stage, and those around them."""
 
 import os
-import sys
-import textwrap
 import traceback
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from tqdm import tqdm
-from typer.core import TyperGroup
 
-from calibration.errors import CalibrationError
-from models2d.errors import ModelError
-from triangulate import __version__
-from triangulate.cli_models import add_model_commands
-from triangulate.errors import ProjectError, TriangulationError
+from triangulate.cli.console import EXPECTED, bar, complain, say
+from triangulate.cli.program import app
+from triangulate.errors import ProjectError
 from triangulate.projects.outcomes import Outcome
-
-EXPECTED = (
-    ProjectError,
-    CalibrationError,
-    ModelError,
-    TriangulationError,
-    ValueError,
-    TypeError,
-    OSError,
-    ImportError,
-)
-"""What a user can mend; anything else is a fault of ours and shows its traceback."""
-
-
-class Commands(TyperGroup):
-    """Commands that say what a user can mend in one paragraph, and end with exit code 1."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the chosen command.
-
-        Parameters
-        ----------
-        ctx : Context
-
-        Returns
-        -------
-        result : object
-
-        Raises
-        ------
-        Exit
-            With code 1 for what a user can mend, 130 when interrupted.
-        """
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            _complain("interrupted; finished stages are kept, and the same command goes on from them")
-            raise typer.Exit(130) from error
-        except EXPECTED as error:
-            if os.environ.get("TRIANGULATE_TRACEBACK"):
-                traceback.print_exc()
-            _complain(str(error) or type(error).__name__)
-            raise typer.Exit(1) from error
-
-
-def _say_version(wanted: bool) -> None:
-    if wanted:
-        say(__version__)
-        raise typer.Exit
-
-
-def _complain(*messages: str) -> None:
-    """Say on one paragraph each what went wrong, and first of several how many they are."""
-    head = [f"triangulate: {len(messages)} failures:"] if len(messages) > 1 else []
-    begin = "- " if head else "triangulate: "
-    paragraphs = [*head, *(begin + " ".join(message.split()) for message in messages)]
-    for paragraph in paragraphs:
-        typer.echo(textwrap.fill(paragraph, 100, break_long_words=False, break_on_hyphens=False), err=True)
-
-
-app = typer.Typer(
-    name="triangulate",
-    cls=Commands,
-    help="3D motion from several cameras: calibrate, find keypoints in every view, get 3D trajectories.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and end.")
-    ] = False,
-) -> None:
-    """3D motion from several cameras: calibrate, find keypoints in every view, get 3D trajectories."""
-
 
 Folder = Annotated[Path, typer.Argument(help="The project's folder, or its project.toml.")]
 Trials = Annotated[list[str] | None, typer.Argument(help="Names of trials; all unless given.")]
 Force = Annotated[bool, typer.Option("--force", help="Run even if everything is up to date.")]
-
-
-def say(text: str = "") -> None:
-    """Print a line.
-
-    Parameters
-    ----------
-    text : str
-    """
-    typer.echo(text)
-
-
-def bar(iterable: Iterable[Any], **options: Any) -> Iterable[Any]:
-    """Show a progress bar, but not where there is no terminal.
-
-    Parameters
-    ----------
-    iterable : iterable
-    **options
-        Of tqdm.
-
-    Returns
-    -------
-    iterable : iterable
-    """
-    return tqdm(iterable, disable=None, leave=False, dynamic_ncols=True, **options)
 
 
 @app.command(epilog="Example: triangulate demo --out demo")
@@ -316,11 +204,8 @@ def export(
         else:
             say(f"wrote {path}")
     if failed:
-        _complain(*failed)
+        complain(*failed)
         raise typer.Exit(1)
-
-
-add_model_commands(app)
 
 
 def _report_all(outcomes: Iterable[Outcome]) -> None:
@@ -337,7 +222,7 @@ def _report_all(outcomes: Iterable[Outcome]) -> None:
             traceback.print_exception(outcome.error)
         failed.append(f"{outcome.what}: {str(outcome.error) or type(outcome.error).__name__}")
     if failed:
-        _complain(*failed)
+        complain(*failed)
         raise typer.Exit(1)
 
 
@@ -349,13 +234,3 @@ def _report(outcome: Outcome) -> None:
     else:
         summary = f"; {outcome.summary}" if outcome.summary else ""
         say(f"{outcome.what}: {outcome.seconds:.1f} s ({outcome.reason}){summary}")
-
-
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    tqdm.write(f"note: {' '.join(str(message).split())}", file=sys.stderr)
-
-
-def main() -> None:
-    """Run the command line."""
-    warnings.showwarning = _show_warning
-    app()
