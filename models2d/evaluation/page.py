@@ -1,29 +1,18 @@
 """The page of an evaluation: its table, and the worst frames with labels and predictions drawn."""
 
-import base64
 import colorsys
 import math
-from html import escape
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.pages.building import Section, legend, note, pictures, table
+from calibration.pages.building import page as page_of
 from models2d.evaluation.comparison import Comparison
 from models2d.labelling.images import frame_image
 
 Float = NDArray[np.float64]
-style = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1200px;padding:0 1em;color:#1a202c}
-table{border-collapse:collapse;margin:1em 0}th,td{padding:3px 10px;text-align:right;border-bottom:1px solid
-#e2e8f0} th:nth-child(-n+2),td:nth-child(-n+2){text-align:left}tr.all{font-weight:600;background:#edf2f7}
-.worst{display:grid;grid-template-columns:repeat(auto-fill,minmax(270px,1fr));gap:16px}
-figure{margin:0}figure
-img{width:100%;display:block;background:#000}figcaption{font-size:13px;overflow-wrap:anywhere} .legend
-span{display:inline-block;margin-right:1.2em}.dot{width:10px;height:10px;border-radius:50%;
-display:inline-block;margin-right:5px}
-"""
 
 
 def page(evaluation: Comparison, worst: int) -> str:
@@ -40,39 +29,36 @@ def page(evaluation: Comparison, worst: int) -> str:
     html : str
         Self-contained.
     """
-    labels = evaluation.labels
-    figures = "".join(_figure(evaluation, *place) for place in evaluation.worst(worst))
-    legend = "".join(
-        f'<span><i class="dot" style="background:rgb{_colour(k, len(labels.skeleton.keypoints))}"></i>'
-        f"{escape(name)}</span>"
-        for k, name in enumerate(labels.skeleton.keypoints)
+    labels, rows = evaluation.labels, evaluation.rows()
+    count = len(labels.skeleton.keypoints)
+    colours = ((name, f"rgb{_colour(k, count)}") for k, name in enumerate(labels.skeleton.keypoints))
+    explained = (
+        "Distances are in pixels of the images; “mean px” is the mean distance, which DeepLabCut reports as "
+        "its error. PCK compares with the diagonal of the box around the labels; a keypoint that was not "
+        f"found counts as wrong. “Above cut”: confidence of at least {evaluation.cut:g}. "
+        "“In 68%”: inside the ellipse that should hold so many."
     )
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Evaluation of '
-        f"{escape(labels.skeleton.name)}"
-        f"</title><style>{style}</style><h1>Evaluation: {escape(labels.skeleton.name)}</h1>"
-        f"<p>{len(labels)} labelled frames. Distances are in pixels of the images; &ldquo;mean px&rdquo; "
-        f"is the mean "
-        "distance, which DeepLabCut reports as its error. PCK compares with the diagonal of the box around "
-        "the labels; "
-        "a keypoint that was not found counts as wrong. &ldquo;Above cut&rdquo;: confidence of at least "
-        f"{evaluation.cut:g}. &ldquo;In 68%&rdquo;: inside the ellipse that should hold so many.</p>"
-        f"{_table(evaluation.rows())}<h2>Worst frames</h2>"
-        "<p>Circles are labels, crosses predictions, a line joins the two; predictions below the cut are "
-        "faint.</p>"
-        f'<p class="legend">{legend}</p><div class="worst">{figures}</div></html>'
+    drawn = (
+        "Circles are labels, crosses predictions, a line joins the two; predictions below the cut are faint."
     )
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in rows[0])
-    body = "".join(
-        f"<tr{' class=all' if row['keypoint'] == 'all' else ''}>"
-        + "".join(f"<td>{escape(_spelled(value))}</td>" for value in row.values())
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    sections = [
+        Section(
+            title="Errors",
+            parts=(
+                table(list(rows[0]), (map(_spelled, row.values()) for row in rows), total="all"),
+                note(explained),
+            ),
+        ),
+        Section(
+            title="Worst frames",
+            parts=(
+                note(drawn),
+                legend(colours),
+                pictures(_figure(evaluation, *place) for place in evaluation.worst(worst)),
+            ),
+        ),
+    ]
+    return page_of(f"Evaluation: {labels.skeleton.name}", f"{len(labels)} labelled frames", sections)
 
 
 def _spelled(value: object) -> str:
@@ -81,7 +67,8 @@ def _spelled(value: object) -> str:
     return str(value)
 
 
-def _figure(evaluation: Comparison, frame: int, individual: int) -> str:
+def _figure(evaluation: Comparison, frame: int, individual: int) -> tuple[bytes, str]:
+    """Return the picture of an individual as JPEG, and what to say of it."""
     where = evaluation.labels.frames[frame]
     away = evaluation.distance[frame, individual]
     finite = away[np.isfinite(away)]
@@ -93,16 +80,11 @@ def _figure(evaluation: Comparison, frame: int, individual: int) -> str:
         evaluation.xy[frame, individual],
         evaluation.confidence[frame, individual] >= evaluation.cut,
     )
-    data = base64.b64encode(
-        cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
-    ).decode()
+    jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
     words = f"mean {finite.mean():.1f} px" if finite.size else "nothing found"
     words += f", {lost} not found" if lost else ""
     name = "/".join(str(where).replace("\\", "/").split("/")[-2:])
-    return (
-        f'<figure><img src="data:image/jpeg;base64,{data}" alt="{escape(name)}"><figcaption>{escape(name)}'
-        f" ({escape(part)}): {words}</figcaption></figure>"
-    )
+    return jpeg, f"{name} ({part}): {words}"
 
 
 def _drawn(

@@ -134,7 +134,7 @@ def test_the_page_shows_the_worst_frames(tmp_path):
     with opened_page(tmp_path / "evaluation.html") as (page, errors):
         assert page.locator("figure").count() == 5
         assert page.evaluate("[...document.images].every((image) => image.naturalWidth > 100)")
-        assert page.locator("tr.all td").nth(4).inner_text() == "5.00"
+        assert page.locator("tr.total td").nth(4).inner_text() == "5.00"
         assert errors == []
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from calibration.rig import Rig
 
@@ -86,5 +86,6 @@ def _misfit(xy: Float, information: Float, rig: Rig) -> float:
     solved = np.isfinite(points.error) & (freedom > 0)
     if not solved.any():
         return np.nan
-    ratio = squares.sum(axis=1)[solved] / chi2.median(freedom[solved])
+    median = 2 * gammaincinv(freedom[solved] / 2, 0.5)  # of chi squared; scipy.stats takes a second to load
+    ratio = squares.sum(axis=1)[solved] / median
     return float(np.sqrt(np.median(ratio)))

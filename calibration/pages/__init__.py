@@ -1,0 +1,1 @@
+"""The one builder of HTML pages, used by all three packages: styles, tables, figures, escaping."""
