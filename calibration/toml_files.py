@@ -6,7 +6,6 @@ turned into plain Python first and read by `tomllib`.
 
 import json
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,6 @@ import numpy as np
 import toml
 
 from calibration.atomic import replacing
-
-
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    document : dict
-        Sections in the order of the file.
-
-    Raises
-    ------
-    ValueError
-        If the file is not TOML, with the line.
-    """
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a TOML file: {error}") from error
 
 
 def write_toml(document: dict[str, Any], path: str | Path) -> None:

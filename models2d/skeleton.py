@@ -1,6 +1,5 @@
 """What is looked for: named keypoints, the bones between them and their mirror images."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.arrays import frozen
+from calibration.documents import read_toml
 
 shipped = Path(__file__).parent / "skeletons"
 
@@ -141,14 +141,14 @@ class Skeleton:
             known = ", ".join(sorted(toml.stem for toml in shipped.glob("*.toml")))
             raise FileNotFoundError(f"no skeleton {str(path)!r}; shipped are {known}; or give a .toml file")
         try:
-            table = tomllib.loads(file.read_text())
+            table = read_toml(file)
             return cls.from_names(
                 table.get("name", file.stem),
                 table["keypoints"],
                 [(a, b) for a, b in table.get("bones", [])],
                 None if "mirror" not in table else [(a, b) for a, b in table["mirror"]],
             )
-        except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{file}: not a skeleton: {error}") from error
 
     @property

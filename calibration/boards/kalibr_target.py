@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from calibration.boards.board import Board
+from calibration.documents import read_yaml
 
 KEYS = {
     "aprilgrid": ("tagCols", "tagRows", "tagSize", "tagSpacing"),
@@ -44,10 +43,7 @@ def read_target(path: str | Path) -> Board:
     6 x 6 tags of an AprilGrid of 88 mm every 114.4 mm, APRILTAG_36h11
     """
     path = Path(path)
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a YAML file: {error}") from error
+    document = read_yaml(path)
     kind = document.get("target_type") if isinstance(document, dict) else None
     if kind not in KEYS:
         raise ValueError(f"{path}: target_type: expected {' or '.join(KEYS)}, got {kind!r}")

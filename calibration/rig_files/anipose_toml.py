@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from calibration.camera import Camera
+from calibration.documents import read_toml
 from calibration.rig_files.toml_cameras import Section, camera_section, natural
 from calibration.rig_files.units import agreed_unit, metres_per
-from calibration.toml_files import read_toml, write_toml
+from calibration.toml_files import write_toml
 
 
 def recognise(content: bytes) -> bool:

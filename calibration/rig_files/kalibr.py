@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from calibration.camera import Camera, Intrinsics
+from calibration.documents import read_yaml
 from calibration.rig_files.toml_cameras import natural, rotvec_of
 from calibration.rig_files.units import agreed_unit
 
@@ -21,10 +21,9 @@ def recognise(content: bytes) -> bool:
 def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     """Read the rig; the first camera is the world."""
     metres = agreed_unit(path, asked=unit, stored=None, usual="m")
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not a YAML file: {error}") from error
+    document = read_yaml(path)
+    if not isinstance(document, dict):
+        raise ValueError(f"{path}: expected a section for each camera, got {type(document).__name__}")
     cameras: list[Camera] = []
     cam_from_world = np.eye(4)
     for name in sorted((key for key in document if str(key).startswith("cam")), key=natural):

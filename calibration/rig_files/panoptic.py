@@ -1,12 +1,12 @@
 """CMU Panoptic's calibration JSON: cm, world to camera."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from calibration.camera import Camera, Intrinsics
+from calibration.documents import read_json
 from calibration.rig_files.toml_cameras import rotvec_of
 from calibration.rig_files.units import agreed_unit
 
@@ -21,10 +21,7 @@ def recognise(content: bytes) -> bool:
 def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     """Read the rig."""
     metres = agreed_unit(path, asked=unit, stored=None, usual="cm")
-    try:
-        cameras = json.loads(path.read_text(encoding="utf-8"))["cameras"]
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not a JSON file: {error}") from error
+    cameras = read_json(path)["cameras"]
     return tuple(_camera(path, values, metres) for values in cameras)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from calibration.atomic import replacing
+from calibration.documents import read_json
 from models2d.labelling.deeplabcut import relative_parts
 from models2d.labels import LabelledFrame, Labels
-from models2d.readers.mmpose import parsed
 from models2d.skeleton import Skeleton
 
 
@@ -38,7 +38,7 @@ def read(path: Path, root: Path | None = None) -> Labels:
     ValueError
         If something is missing or malformed, or several categories have keypoints.
     """
-    document = parsed(path)
+    document = read_json(path)
     try:
         categories = [category for category in document["categories"] if category.get("keypoints")]
         if len(categories) != 1:

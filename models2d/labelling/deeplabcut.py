@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from calibration.atomic import replacing
+from calibration.documents import read_yaml
 from models2d.labels import LabelledFrame, Labels, joined
 from models2d.readers.dlc_table import DlcTable, read_dlc_table
 from models2d.skeleton import Skeleton
@@ -139,10 +140,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file; a DeepLabCut project has a config.yaml")
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: malformed YAML: {' '.join(str(error).split())}") from error
+    config = read_yaml(path)
     if not isinstance(config, dict):
         raise ValueError(f"{path}: expected keys and values, got {type(config).__name__}")
     return config

@@ -73,3 +73,30 @@ def _snapshot(name: str) -> Path | None:
         return None
     file = try_to_load_from_cache(name, "config.json")
     return Path(file).parent if isinstance(file, str) else None
+
+
+def check_named(source: str, folder: str | Path = ".") -> None:
+    """Refuse the name of a model that cannot be one: not shipped, no file, no folder and no name of a hub.
+
+    Parameters
+    ----------
+    source : str
+    folder : path
+        That a path may be relative to.
+
+    Raises
+    ------
+    ValueError
+        The shipped names are listed.
+
+    Examples
+    --------
+    >>> check_named("demo")
+    """
+    if is_shipped(source) or is_hub_name(source) or (source and (Path(folder) / source).exists()):
+        return
+    names = ", ".join(sorted(path.stem for path in shipped.glob("*.safetensors")))
+    raise ValueError(
+        f"model: {source!r} is neither shipped ({names}), nor a file or folder, nor a name of a hub such as "
+        "OWNER/NAME"
+    )

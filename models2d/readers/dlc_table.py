@@ -101,6 +101,9 @@ def _read_csv(path: Path) -> tuple[list[str], list[tuple[str, ...]], list[str], 
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: is not written in UTF-8: {error}; save it as UTF-8") from error
+    if "\0" in text:
+        number = text[: text.index("\0")].count("\n") + 1
+        raise ValueError(f"{path}, line {number}: holds zero bytes, as files do whose writing was cut off")
     # Programs that write a decimal comma separate cells by semicolons.
     separator = next((mark for mark in text[:64] if mark in ",;\t"), ",")
     lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))

@@ -3,7 +3,6 @@
 Pixels: keypoints are pixel indices, so the centre of the top-left pixel is (0, 0); nothing is shifted.
 """
 
-import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -43,11 +42,13 @@ def read_instances(path: Path, document: Any, skeleton: Skeleton | None = None) 
     """
     frames = document["instance_info"] if isinstance(document, dict) else document
     meta = document.get("meta_info", {}) if isinstance(document, dict) else {}
-    try:
-        numbers = [int(frame.get("frame_id", place)) for place, frame in enumerate(frames)]
-        people = [[_instance(person) for person in frame["instances"]] for frame in frames]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path}: malformed MMPose file: {error!r}") from error
+    numbers, people = [], []
+    for place, frame in enumerate(frames):
+        try:
+            numbers.append(int(frame.get("frame_id", place)))
+            people.append([_instance(person) for person in frame["instances"]])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{path}: entry {place} is no frame of MMPose's: {_told(error)}") from error
     first = min(1, min(numbers, default=0))
     return _view(
         path, [number - first for number in numbers], people, meta=meta, skeleton=skeleton, sparse=False
@@ -81,11 +82,13 @@ def read_results(path: Path, document: list[Any], skeleton: Skeleton | None = No
     ValueError
         If something is missing or malformed.
     """
-    try:
-        numbers = [_number(result["image_id"]) for result in document]
-        points = [np.asarray(result["keypoints"], dtype=np.float64).reshape(-1, 3) for result in document]
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ValueError(f"{path}: malformed list of COCO results: {error!r}") from error
+    numbers, points = [], []
+    for place, result in enumerate(document):
+        try:
+            numbers.append(_number(result["image_id"]))
+            points.append(np.asarray(result["keypoints"], dtype=np.float64).reshape(-1, 3))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: entry {place} is no result of COCO's: {_told(error)}") from error
     people: dict[int, list[Float]] = {number: [] for number in sorted(set(numbers))}
     for number, person in zip(numbers, points, strict=True):
         people[number].append(person)
@@ -93,7 +96,16 @@ def read_results(path: Path, document: list[Any], skeleton: Skeleton | None = No
 
 
 def _number(image: Any) -> int:
-    return image if isinstance(image, int) else int(re.findall(r"\d+", Path(str(image)).stem)[-1])
+    if isinstance(image, int):
+        return image
+    digits = re.findall(r"\d+", Path(str(image)).stem)
+    if not digits:
+        raise ValueError(f"image_id {image!r} holds no frame number")
+    return int(digits[-1])
+
+
+def _told(error: Exception) -> str:
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 def _view(
@@ -147,25 +159,3 @@ def _named(path: Path, count: int, meta: dict[str, Any], skeleton: Skeleton | No
     raise ValueError(
         f"{path}: has {count} keypoints and does not name them; give a skeleton of {count} keypoints"
     )
-
-
-def parsed(path: Path) -> Any:
-    """Parse a JSON file.
-
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    document : dict or list
-
-    Raises
-    ------
-    ValueError
-        If it is not JSON, with the line.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a JSON file, or cut short: {error}") from error

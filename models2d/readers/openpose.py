@@ -5,7 +5,6 @@ half-pixel convention; they are taken to count from the centre of the top-left p
 nothing is shifted.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.documents import read_json
 from models2d.readers.frame_numbers import numbers_of_files
 from models2d.readers.view import ViewDetections, cleaned, stacked
 from models2d.skeleton import Skeleton
@@ -109,7 +109,7 @@ def _sequence(folder: Path) -> list[Path]:
 def _people(file: Path, parts: set[str]) -> list[tuple[int, Float]]:
     """Return id and body keypoints of everybody in a frame; add what else there is to `parts`."""
     try:
-        people = json.loads(file.read_text(encoding="utf-8-sig"))["people"]
+        people = read_json(file)["people"]
         found = []
         for person in people:
             if not person:
@@ -123,7 +123,7 @@ def _people(file: Path, parts: set[str]) -> list[tuple[int, Float]]:
                 points = np.asarray(body, dtype=np.float64).reshape(-1, 3)
                 found.append((int(np.ravel(person.get("person_id", -1))[0]), points))
         return found
-    except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{file}: not an OpenPose frame: {error!s}") from error
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from calibration.documents import read_json
 from models2d.readers import deeplabcut, mmpose, openpose, sleap, sleap_project
 from models2d.readers.view import ViewDetections
 from models2d.skeleton import Skeleton
@@ -81,7 +82,7 @@ def _hdf5(path: Path) -> ViewDetections:
 
 
 def _json(path: Path, skeleton: Skeleton | None) -> ViewDetections:
-    document = mmpose.parsed(path)
+    document = read_json(path)
     first = document[0] if isinstance(document, list) and document else {}
     if isinstance(document, dict) and "instance_info" in document:
         return mmpose.read_instances(path, document, skeleton)

@@ -88,6 +88,9 @@ def cleaned(xy: Float, confidence: Float) -> tuple[Float, Float, tuple[str, ...]
     present = int((~missing).sum())
     unstated, high = ~missing & np.isnan(confidence), ~missing & (confidence > 1)
     notes = []
+    negative = int((np.isfinite(confidence) & (confidence < 0)).sum())
+    if negative:
+        notes.append(f"{negative} points have a confidence below 0, and count as not seen")
     if unstated.any():
         notes.append(f"{unstated.sum()} of {present} points have no confidence, and count as certain (1)")
     if (confidence[high] > 1 + ROUNDING).any():

@@ -156,11 +156,11 @@ def test_malformed_label_files(tmp_path):
     (tmp_path / "empty.csv").write_text("")
     refused("is empty", tmp_path / "empty.csv")
     (tmp_path / "cut.json").write_text('{"images": [')
-    refused("cut short", tmp_path / "cut.json")
+    refused("cut.json: not a JSON file: .*line 1", tmp_path / "cut.json")
     (tmp_path / "other.json").write_text('{"images": []}')
     refused("not COCO keypoint annotations", tmp_path / "other.json")
     (tmp_path / "config.yaml").write_text("bodyparts: [a\nTask: x\n")
-    refused("malformed YAML.*line", tmp_path)
+    refused("not a YAML file.*line", tmp_path)
     (tmp_path / "notes.txt").write_text("hello")
     refused("not a file of labels", tmp_path / "notes.txt")
     with pytest.raises(FileNotFoundError, match=r"config\.yaml"):

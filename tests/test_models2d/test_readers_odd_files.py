@@ -87,6 +87,12 @@ def test_labels_that_are_not_visible_are_missing(tmp_path):
     assert found.confidence[:, 0, 0, 0].tolist() == [1, 1]
 
 
+def test_points_below_zero_confidence_are_told(tmp_path):
+    with pytest.warns(UserWarning, match="1 points have a confidence below 0, and count as not seen"):
+        found = read(table(tmp_path / "d.csv", ["0,10,20,-0.5,30,40,0.8"]))
+    assert np.isnan(found.xy[0, 0, 0, 0]).all()
+
+
 # Numbers of frames
 
 
@@ -155,6 +161,14 @@ def test_rows_named_by_images_without_numbers_must_be_alike(tmp_path):
         read_detections({v: tmp_path / f"{v}.csv" for v in ("left", "right")}, fps=1)
 
 
+def test_a_result_without_a_frame_number_is_named(tmp_path):
+    rows = [{"image_id": name, "keypoints": [5.0, 6.0, 0.5] * 17} for name in ("0001.png", "a/b.png")]
+    (tmp_path / "c.json").write_text(json.dumps(rows))
+    refused("entry 1 is no result of COCO's: image_id 'a/b.png' holds no frame number", tmp_path / "c.json")
+    (tmp_path / "m.json").write_text(json.dumps([{"frame_id": "x", "instances": []}]))
+    refused("entry 0 is no frame of MMPose's", tmp_path / "m.json")
+
+
 # Other ways of writing
 
 
@@ -178,6 +192,17 @@ def test_dialects_of_csv(tmp_path, change):
     (tmp_path / "other.csv").write_text(change(plain.read_text()), newline="")
     np.testing.assert_array_equal(read(tmp_path / "other.csv").xy, read(plain).xy)
     np.testing.assert_array_equal(read(tmp_path / "other.csv").confidence, read(plain).confidence)
+
+
+def test_a_csv_whose_writing_was_cut_off_is_told(tmp_path):
+    file = two_frames(tmp_path / "d.csv")
+    file.write_bytes(file.read_bytes() + b"\0" * 512)
+    refused("d.csv, line 6: holds zero bytes", file)
+
+
+def test_nesting_that_exhausts_the_stack_is_told(tmp_path):
+    (tmp_path / "d.json").write_text("[" * 200_000)
+    refused("d.json: is nested too deeply", tmp_path / "d.json")
 
 
 @pytest.mark.parametrize("encoding", ["latin1", "utf-16"])

@@ -104,6 +104,50 @@ def test_run_says_what_is_up_to_date(demo_run):
     assert result.stderr == ""  # no progress bar where there is no terminal
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--board", "7x5", "--square", "0.1", "--dictionary", "4X4_51"], "'4X4_51' is not known"),
+        (["--board", "30x30", "--square", "0.1"], "4X4_50 has 50 markers, the board needs 450"),
+        (["--board", "7x5", "--square", "100", "--marker", "75"], "100 m looks like millimetres"),
+        (["--square", "0.1"], "--square and --marker need --board"),
+        (["--model", "nosuch"], r"model: 'nosuch' is neither shipped \(demo"),
+    ],
+)
+def test_init_writes_no_project_that_cannot_work(videos, options, reason):
+    (videos / "project.toml").unlink()
+    refused(run("init", videos, *options), reason)
+    assert not (videos / "project.toml").exists()
+
+
+def test_init_says_which_board_it_wrote(videos):
+    (videos / "project.toml").unlink()
+    said = run("init", videos, "--board", "7x5", "--square", "0.1").output
+    assert "markers of 75 mm, 4X4_50 (three quarters of a square, unless --marker says)" in said
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("calibration/left.avi", "'calibration/left.avi' is one file; write {camera} where"),
+        ("calibration/{cam}.avi", "{cam} is not known; {camera} stands for each camera"),
+    ],
+)
+def test_a_recording_that_is_not_one_per_camera(videos, source, reason):
+    file = videos / "project.toml"
+    file.write_text(file.read_text().replace("calibration/{camera}.avi", source))
+    refused(run("check", videos), re.escape(reason))
+
+
+def test_a_project_file_of_another_editor(videos):
+    file = videos / "project.toml"
+    text = file.read_text()
+    file.write_text(text, encoding="utf-8-sig")
+    assert "cameras: left, right" in run("check", videos).output
+    file.write_text(text, encoding="utf-16")
+    refused(run("check", videos), "is not written in UTF-8")
+
+
 def test_the_version():
     assert run("--version").output.strip() == triangulate.__version__
 

@@ -1,5 +1,6 @@
 """Outputs of a stage take their places together, wherever it is killed; only whole ones are believed."""
 
+import errno as errors
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from calibration.atomic import replacing
+from triangulate import ProjectError
 from triangulate.projects import staging as transaction
 from triangulate.projects.freshness import read_record, record_file
 
@@ -183,3 +185,19 @@ def test_old_temporary_files_are_removed_and_young_ones_are_not(tmp_path):
         os.utime(path, (time.time() - 7200,) * 2)
     stage(tmp_path, 1).run()
     assert (young.exists(), old.exists(), mine.exists()) == (True, False, True)
+
+
+@pytest.mark.parametrize("errno", ["ENOSPC", "EFBIG", "text"])
+def test_a_full_disk_is_named_and_what_was_there_is_kept(tmp_path, errno):
+    (tmp_path / "source.txt").write_text("a")
+    stage(tmp_path, 1).run()
+    before = kept(tmp_path)
+
+    def full():
+        if errno == "text":  # as HDF5 hands it on
+            raise OSError("Can't write data (errno = 28, error message = 'No space left on device')")
+        raise OSError(getattr(errors, errno), os.strerror(getattr(errors, errno)), "somewhere")
+
+    with pytest.raises(ProjectError, match=r"results: the disk is full, .* make room"):
+        stage(tmp_path, 2, full).run()
+    assert kept(tmp_path) == before

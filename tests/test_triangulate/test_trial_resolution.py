@@ -96,3 +96,35 @@ def test_the_library_refuses_points_of_another_resolution():
             function(points.as_tracks(), rig)
     with pytest.raises(ValueError, match=message):
         triangulate.associate(points, rig)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2 / 3, 1.5])
+def test_detections_of_another_resolution_without_a_recording_are_refused(tmp_path, factor):
+    folder = project(tmp_path, [(round(1280 * factor), round(1024 * factor))] * 4)
+    file = folder / "project.toml"
+    file.write_text(file.read_text().replace('recording = "walk/{camera}"\n', ""))
+    code, said = run("run", folder)
+    assert code == 1
+    meant = f"{round(1280 * factor)} x {round(1024 * factor)}"
+    # Where the points are larger, many lie outside the images, which is said.
+    why = f"made on images of {meant} px in place of 1280 x 1024; name the trial's recording"
+    assert (why in said) or (factor > 1 and "were they made on videos of another resolution" in said)
+    assert meant in run("check", folder)[1] or factor > 1
+
+
+def test_labels_that_disagree_are_not_taken_for_another_resolution(tmp_path):
+    folder = project(tmp_path, [(1280, 1024)] * 4)
+    file = folder / "project.toml"
+    file.write_text(file.read_text().replace('recording = "walk/{camera}"\n', ""))
+    for view in range(4):
+        csv = folder / f"walk.cam{view}.csv"
+        lines = csv.read_text().splitlines()
+        rng = np.random.default_rng(view)
+        for n, line in enumerate(lines[3:], 3):
+            cells = line.split(",")
+            lines[n] = ",".join([cells[0], *(str(float(cell) + rng.normal(0, 60)) if k % 3 else cell
+                                             for k, cell in enumerate(cells[1:], 1))])  # fmt: skip
+        csv.write_text("\n".join(lines) + "\n")
+    code, said = run("run", folder)
+    assert code == 0
+    assert "the cameras contradict each other, see `triangulate check`" in said

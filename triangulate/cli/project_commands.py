@@ -66,8 +66,13 @@ def init(  # noqa: PLR0917 - options of a command line, each with a name
     calibration/left.mp4, calibration/right.mp4, or left/trial1.avi, right/trial1.avi. Without a board the
     file holds an example to be changed.
     """
+    from models2d.model_files.places import check_named
     from triangulate.projects.start import charuco_of, find_recordings, write_project
 
+    if board is None and (square is not None or marker is not None):
+        raise ValueError("--square and --marker need --board, its columns and rows, as --board 7x5")
+    if model is not None:
+        check_named(model, folder)
     wanted = None if board is None else charuco_of(board, square=square, marker=marker, dictionary=dictionary)
     file = write_project(folder, board=wanted, model=model)
     found = find_recordings(folder)
@@ -75,6 +80,9 @@ def init(  # noqa: PLR0917 - options of a command line, each with a name
     say(f"calibration: {found.calibration or 'none found'}")
     for name, pattern in found.trials.items():
         say(f"trial {name}: {pattern}")
+    if wanted is not None:
+        assumed = " (three quarters of a square, unless --marker says)" if marker is None else ""
+        say(f"board: {wanted}{assumed}")
     say(f"wrote {file}; look through it, then: triangulate check {folder}")
 
 

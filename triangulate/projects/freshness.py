@@ -143,7 +143,9 @@ def stale(outputs: Iterable[Path], record: Mapping[str, Any]) -> str | None:
     old = read_record(outputs[0])
     if "unfinished" in old:
         return f"the last run was cut off while it replaced {outputs[0].name}"
-    if "outputs" not in old:
+    if old and "outputs" not in old:
+        return f"an older version wrote {outputs[0].name}"
+    if not old:
         return f"it is not known what {outputs[0].name} was made from"
     return _changed(old, record) or next(
         (

@@ -3,6 +3,7 @@
 from calibration.rig import Rig
 from models2d.detections import Detections2D, Tracks2D
 from triangulate.projects.project import Project
+from triangulate.projects.resolution import check_scale
 
 
 def identified(project: Project, detections: Detections2D, rig: Rig) -> Tracks2D:
@@ -20,12 +21,16 @@ def identified(project: Project, detections: Detections2D, rig: Rig) -> Tracks2D
 
     Raises
     ------
+    ProjectError
+        If there is one subject, and its detections fit the rig at another resolution only.
     TriangulationError
         If several subjects are in view and no two views show the same one.
     """
     detections = detections.confident(project.min_confidence)
     if project.subjects == 1 and detections.shape[2] == 1:
-        return detections.as_tracks()
+        tracks = detections.as_tracks()
+        check_scale(tracks, rig)
+        return tracks
     from triangulate.association.subjects import associate
 
     return associate(detections, rig, subjects=project.subjects)

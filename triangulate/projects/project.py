@@ -1,12 +1,13 @@
 """What a project is: cameras, calibration, detections, trials and options; read from TOML and checked."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from calibration.boards.board import Board
-from calibration.toml_files import read_toml
+from calibration.documents import read_toml
 from triangulate.errors import ProjectError
 from triangulate.export.formats import FORMATS
 from triangulate.projects.boards import read_boards
@@ -256,7 +257,7 @@ def load_project(path: str | Path) -> Project:
         cameras=cameras,
         calibration=plan,
         views=views,
-        model=detections.text("model"),
+        model=detections.text("model") or None,
         skeleton=detections.text("skeleton"),
         subjects=int(detections.number("subjects", 1, least=1, whole=True) or 1),
         fps=detections.number("fps", above=0.0),
@@ -356,7 +357,15 @@ def _source(section: Section, key: str, cameras: tuple[str, ...], *, one_file: b
     if value is None:
         return None
     if isinstance(value, str):
+        odd = [word for word in re.findall(r"\{[^{}]*\}", value) if word != "{camera}"]
+        if odd:
+            raise section.error(key, f"{value!r}: {odd[0]} is not known; {{camera}} stands for each camera")
         whole = one_file and Path(value).suffix != "" and not (folder / value).is_dir()
+        if "{camera}" not in value and not whole and (folder / value).is_file():
+            raise section.error(
+                key,
+                f"{value!r} is one file; write {{camera}} where the name of each camera stands in it",
+            )
         if "{camera}" not in value and not whole:
             return folder / value
         return {name: folder / value.replace("{camera}", name) for name in cameras}

@@ -19,7 +19,7 @@ from triangulate.projects.freshness import read_record
 from triangulate.projects.identities import identified
 from triangulate.projects.outcomes import Outcome, Progress
 from triangulate.projects.project import Project, Trial
-from triangulate.projects.resolution import rig_for
+from triangulate.projects.resolution import SUSPECT, rig_for
 from triangulate.projects.stage import Stage
 from triangulate.projects.staging import Staging
 from triangulate.smoothing.stated_limits import JointLimit, read_joint_limits
@@ -123,6 +123,7 @@ def _reconstruction(project: Project, trial: Trial, progress: Progress | None) -
         return (
             f"{100 * np.isfinite(final.xyz[..., 0]).mean():.0f}% of points, "
             f"{_median(final.error):.2f} px median reprojection"
+            + _contradiction(final.error, rig)
             + "".join(
                 f"; left and right exchanged in {count} frames of {view}" for view, count in swaps.items()
             )
@@ -146,6 +147,16 @@ def _reconstruction(project: Project, trial: Trial, progress: Progress | None) -
         outputs=(final_file, raw_file, page, *(() if new_rig is None else (new_rig,))),
         retired=exports_of(project, trial),
         work=work,
+    )
+
+
+def _contradiction(error: np.ndarray, rig: Rig) -> str:
+    """Say in a clause that cameras contradict each other, where they do."""
+    width = np.mean([camera.intrinsics.size[0] for camera in rig.cameras])
+    return (
+        ": the cameras contradict each other, see `triangulate check`"
+        if _median(error) > SUSPECT * width
+        else ""
     )
 
 

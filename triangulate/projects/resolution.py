@@ -6,9 +6,22 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from calibration.points.drift import pair_errors
 from calibration.rig import Rig
-from models2d.detections import Detections2D
+from models2d.detections import Detections2D, Tracks2D
 from triangulate.errors import ProjectError
+
+FACTORS = tuple(a / b for a, b in ((1, 4), (1, 3), (3, 8), (1, 2), (9, 16), (5, 8), (2, 3), (3, 4)))
+FACTORS += tuple(1 / factor for factor in FACTORS)
+"""By how much recordings are scaled: ratios of the usual formats."""
+
+SUSPECT = 0.01
+"""Of an image's width: cameras that contradict each other by more have more wrong than their keypoints."""
+
+MENDED = 0.15
+"""Share of the contradiction that another scale may leave; shrinking the pixels alone leaves a quarter."""
+
+MOST_POINTS = 5000
 
 
 def rig_for(rig: Rig, views: Sequence[str], sizes: ArrayLike | None, where: str) -> tuple[Rig, str]:
@@ -83,3 +96,45 @@ def at_calibrated_size(found: Detections2D, rig: Rig, where: str) -> Detections2
     if covariance is not None:
         covariance = covariance * (factor[..., None] * factor[..., None, :])
     return replace(found, xy=(found.xy + 0.5) * factor - 0.5, covariance=covariance, sizes=sizes)
+
+
+def check_scale(tracks: Tracks2D, rig: Rig) -> None:
+    """Refuse points of images of another size than the calibration's, where nobody says of which.
+
+    Files of other tools do not state the size of the images. Points of another resolution contradict every
+    pair of cameras, and agree when all of them are scaled by one factor.
+
+    Parameters
+    ----------
+    tracks : Tracks2D
+        With sizes they are taken as they are.
+    rig : Rig
+
+    Raises
+    ------
+    ProjectError
+        With how far the points are off, and the size of images at which they are not.
+    """
+    rig = rig.select(tracks.views)
+    points = tracks.xy.transpose(0, 2, 3, 1, 4).reshape(-1, len(rig), 2)
+    if tracks.sizes is not None or len(rig) < 2:
+        return
+    points = points[:: max(1, len(points) // MOST_POINTS)]
+
+    def apart(factor: float) -> float:
+        errors = pair_errors(rig, (points + 0.5) / factor - 0.5)
+        return float(np.median(errors[np.isfinite(errors)])) if np.isfinite(errors).any() else np.inf
+
+    now, width = apart(1.0), float(np.mean([camera.intrinsics.size[0] for camera in rig.cameras]))
+    if not SUSPECT * width < now < np.inf:
+        return
+    best = min(FACTORS, key=apart)
+    if apart(best) < MENDED * now:
+        sizes = {camera.intrinsics.size for camera in rig.cameras}
+        meant = ", ".join(f"{round(best * w)} x {round(best * h)}" for w, h in sorted(sizes))
+        given = ", ".join(f"{w} x {h}" for w, h in sorted(sizes))
+        raise ProjectError(
+            f"the detections contradict the calibration by {now:.1f} px between cameras, and agree to "
+            f"{apart(best):.1f} px if they were made on images of {meant} px in place of {given}; name the "
+            "trial's recording beside its detections, so that the size of its images is known"
+        )

@@ -1,11 +1,14 @@
 """A stage of a project as a value, and the one way in which all of them run."""
 
+import errno
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from triangulate.errors import ProjectError
 from triangulate.projects.freshness import read_record, record_of, stale
 from triangulate.projects.outcomes import Outcome
 from triangulate.projects.staging import Staging, save_record, staging, sweep
@@ -59,9 +62,17 @@ class Stage:
         reason = "asked to" if force else stale(self.outputs, record)
         summary = ""
         if reason is not None:
-            with staging() as staged:
-                summary = self.work(staged)
-                staged.commit(self.outputs, record, self.retired)
+            try:
+                with staging() as staged:
+                    summary = self.work(staged)
+                    staged.commit(self.outputs, record, self.retired)
+            except OSError as error:
+                if not _full(error):
+                    raise
+                raise ProjectError(
+                    f"{self.outputs[0].parent}: the disk is full, or files may not grow as large ({error}); "
+                    "what was there is kept: make room, and run the same command again"
+                ) from error
         elif before.get("stamps", {}) != record["stamps"]:
             save_record(self.outputs[0], {**before, "stamps": record["stamps"]})
         return Outcome(
@@ -72,3 +83,9 @@ class Stage:
             reason=reason,
             summary=summary,
         )
+
+
+def _full(error: OSError) -> bool:
+    """Tell whether there is no room; libraries that write in C hand the number on as text."""
+    numbers = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+    return error.errno in numbers or any(os.strerror(number) in str(error) for number in numbers)

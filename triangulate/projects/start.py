@@ -8,6 +8,7 @@ from pathlib import Path
 
 from calibration.atomic import replacing
 from calibration.boards.board import Board
+from calibration.boards.pattern import check_pattern
 from triangulate.errors import ProjectError
 from triangulate.projects.project import FILE
 
@@ -16,6 +17,8 @@ IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 CALIBRATION_WORDS = ("calib", "board", "charuco", "chess", "extrin", "checker")
 CAMERA_WORDS = re.compile(r"(?i)^(cam(era)?|view|c|gopro|kinect|pi|webcam)[-_ ]?\w{0,3}$")
 DEEPEST = 5
+USUAL_MARKER = 0.75
+"""Side of a marker in squares, where nobody says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +243,8 @@ def charuco_of(squares: str, *, square: float | None, marker: float | None, dict
     Raises
     ------
     ValueError
-        If the squares are not two numbers, or their side is not given.
+        If the squares are not two numbers, their side is not given or looks like millimetres, or the
+        dictionary is unknown or has fewer markers than the board.
 
     Examples
     --------
@@ -252,13 +256,17 @@ def charuco_of(squares: str, *, square: float | None, marker: float | None, dict
         raise ValueError(f"--board: expected columns and rows such as 7x5, got {squares!r}")
     if square is None:
         raise ValueError("--board needs --square, the side of a square in metres, as measured on the print")
-    return Board.charuco(
+    if square > 1:
+        raise ValueError(f"--square: lengths are in metres; {square:g} m looks like millimetres")
+    board = Board.charuco(
         columns=int(match[1]),
         rows=int(match[2]),
         square=square,
-        marker=0.75 * square if marker is None else marker,
+        marker=USUAL_MARKER * square if marker is None else marker,
         dictionary=dictionary,
     )
+    check_pattern(board)
+    return board
 
 
 def _quoted(text: str | None) -> str:

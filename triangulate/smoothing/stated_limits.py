@@ -1,12 +1,12 @@
 """Limits of joint angles as somebody states them: in a call, or in the file of a skeleton."""
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from calibration.documents import read_toml
 from models2d.skeleton import Skeleton, shipped
 
 
@@ -75,7 +75,7 @@ def read_joint_limits(path: str | Path) -> tuple[JointLimit, ...]:
     """
     skeleton = Skeleton.load(path)
     file = Path(path) if Path(path).suffix else shipped / f"{path}.toml"
-    tables = tomllib.loads(file.read_text(encoding="utf-8")).get("joints", [])
+    tables = read_toml(file).get("joints", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ValueError(f"{file}: joints: expected tables [[joints]], got {tables!r}")
     try:
