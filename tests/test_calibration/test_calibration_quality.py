@@ -110,3 +110,15 @@ def test_the_page_is_one_file_that_needs_no_network(tmp_path, mouse):
     assert [path.name for path in tmp_path.iterdir()] == ["calibration.html"]
     for name in ("back", "mid", "side", "top"):
         assert f"camera {name}" in text
+
+
+def test_the_noise_counts_what_the_fit_has_used_up():
+    """Eight corners per board leave few equations to spare: residuals are a fifth smaller than the noise."""
+    truth, squares = true_rig(3, spread=2.0), []
+    few = np.isin(np.arange(70), [0, 6, 13, 31, 38, 56, 63, 69])
+    for seed in range(8):
+        seen = observe(truth, 16, noise=0.3, seed=seed)
+        xy = np.where(few[:, None], seen.xy, np.nan)
+        _, report = calibrate(replace(seen, xy=xy), lens="pinhole4", board_shape="rigid", validate=False)
+        squares.append(report.uncertainty.sigma**2)
+    assert 0.9 < np.sqrt(np.mean(squares)) / 0.3 < 1.1

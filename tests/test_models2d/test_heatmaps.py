@@ -147,3 +147,15 @@ def test_unknown_methods_and_shapes_are_refused():
         decode(np.zeros((8, 8)), method="centroid")
     with pytest.raises(ValueError, match="height, width"):
         decode(np.zeros(8))
+
+
+@pytest.mark.parametrize("method", ["dark", "udp"])
+@pytest.mark.parametrize("correlation", [-0.6, 0.6])
+def test_a_peak_that_lies_askew_is_found_exactly(method, correlation):
+    """The logarithm of any Gaussian is a parabola, whose cross term counts where it lies askew."""
+    x, y = np.meshgrid(np.arange(48.0), np.arange(64.0))
+    top = np.random.default_rng(0).uniform(20, 28, (50, 2))
+    dx, dy = x - top[:, 0, None, None], y - top[:, 1, None, None]
+    form = (dx**2 - 2 * correlation * dx * dy + dy**2) / (1 - correlation**2)
+    found = decode(np.exp(-0.5 * form / 2.5**2), method=method, sigma=2.5).xy
+    assert np.abs(found - top).max() < 0.02
