@@ -173,14 +173,14 @@ class _Board(aniposelib.boards.CalibrationObject):
         )
         return (rotvec, translation) if found else (None, None)
 
-    def draw(self, size: object) -> None:
+    def draw(self, size: object) -> None:  # noqa: ARG002 - aniposelib's interface
         """Refuse: aniposelib never draws while it calibrates."""
         raise TypeError("this board is only for calibrating; print boards with calibration.Board")
 
-    def detect_image(self, image: object) -> None:
+    def detect_image(self, image: object) -> None:  # noqa: ARG002
         """Refuse: the corners are given."""
         raise TypeError("this board is only for calibrating; find corners with calibration.find_corners")
 
-    def manually_verify_board_detection(self, image: object, corners: object) -> None:
+    def manually_verify_board_detection(self, image: object, corners: object) -> None:  # noqa: ARG002
         """Refuse: nothing is asked."""
         raise TypeError("nothing is verified by hand here")

@@ -136,7 +136,7 @@ def swaps_of_pair(xy: Float, information: Float, rig: Rig) -> Bool:
             flip[better], cost[better], points[better] = trial[better], new_cost[better], new_points[better]
         if (cost == before).all():
             break
-    return flip ^ jumps(points, separation_noise(cost, points))[:, None]
+    return flip ^ jumps(points, separation_noise(points))[:, None]
 
 
 def fit(xy: Float, information: Float, flip: Bool, rig: Rig) -> tuple[Float, Float]:
@@ -167,7 +167,7 @@ def fit(xy: Float, information: Float, flip: Bool, rig: Rig) -> tuple[Float, Flo
     return squares.sum(axis=1).reshape(frames, 2).sum(axis=1), solved.xyz.reshape(frames, 2, 3)
 
 
-def separation_noise(cost: Float, points: Float) -> float:
+def separation_noise(points: Float) -> float:
     """Return how far a point moves from frame to frame, typically (m)."""
     steps = np.linalg.norm(np.diff(points, axis=0), axis=-1)
     known = steps[np.isfinite(steps)]

@@ -136,7 +136,7 @@ class VideoFile:
 
 
 @lru_cache(maxsize=256)
-def _decoded_once(path: Path, length: int, modified: int) -> VideoFile:
+def _decoded_once(path: Path, length: int, _modified: int) -> VideoFile:
     capture = _capture(path)
     try:
         ok, image = capture.read()

@@ -301,11 +301,11 @@ def _patches(
     return maps.ravel().take(flat)
 
 
-def _no_shift(around: Float, sigma: float) -> Float:
+def _no_shift(around: Float, _sigma: float) -> Float:
     return np.zeros((len(around), 2), dtype=np.float32)
 
 
-def _quarter_shift(around: Float, sigma: float) -> Float:
+def _quarter_shift(around: Float, _sigma: float) -> Float:
     c = around.shape[-1] // 2
     slope = np.stack(
         [around[:, c, c + 1] - around[:, c, c - 1], around[:, c + 1, c] - around[:, c - 1, c]], 1
@@ -358,7 +358,7 @@ def _blurred(around: Float, sigma: float) -> Float:
     return band @ around @ band.T
 
 
-def _soft_shift(around: Float, sigma: float) -> Float:
+def _soft_shift(around: Float, _sigma: float) -> Float:
     reach = around.shape[-1] // 2
     middle = around - around[:, reach, reach, None, None]
     weight = np.exp(middle / 0.1)

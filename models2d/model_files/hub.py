@@ -95,7 +95,7 @@ class ViTPose:
                 f"{len(skeleton.keypoints)}: give the skeleton it was trained on"
             )
 
-    def locate(self, images: Sequence[Image]) -> list[Float]:
+    def locate(self, images: Sequence[Image]) -> list[Float]:  # noqa: ARG002 - of every model
         """Refuse: ViTPose looks at boxes that it is given."""
         raise ModelError("ViTPose finds no boxes: load it with a detector, or give boxes to detect")
 

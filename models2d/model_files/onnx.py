@@ -122,7 +122,7 @@ class OnnxTopDown:
                 f"{path} has {keypoints} keypoints, skeleton {skeleton.name} has {len(skeleton.keypoints)}"
             )
 
-    def locate(self, images: Sequence[Image]) -> list[Float]:
+    def locate(self, images: Sequence[Image]) -> list[Float]:  # noqa: ARG002 - of every model
         """Refuse: this model looks at boxes that it is given."""
         raise ModelError("a top-down model finds no boxes itself: give detect(..., boxes=...) or a detector")
 
