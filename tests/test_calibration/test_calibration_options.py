@@ -61,7 +61,7 @@ def test_what_was_found_about_the_board_is_in_the_report(scene, tmp_path):
     _, report = calibrate(observed, lens="pinhole5", board_shape="rigid", validate=False)
     assert report.verdicts[0] == note
     report.write_html(tmp_path / "calibration.html")
-    assert f"<li>{note}</li>" in (tmp_path / "calibration.html").read_text()
+    assert f">{note}</li>" in (tmp_path / "calibration.html").read_text()
 
 
 def test_a_single_camera_gets_its_lens(tmp_path):
