@@ -12,8 +12,7 @@ nothing, and so does an observation whose point has come to lie behind its camer
 import numpy as np
 from numba import njit
 
-from calibration.lenses.compiled import distort
-from calibration.lenses.jacobians import lens_derivatives
+from calibration.geometry.lens_kernels import distort, lens_derivatives
 
 PER_VIEW = 22
 POSE = 6

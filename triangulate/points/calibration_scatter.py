@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from calibration.lenses.projection import fill_coefficients
+from calibration.geometry.lens import fill_coefficients
 from calibration.rig import Rig
 from calibration.threads import over_chunks
 from models2d.detections import Tracks2D

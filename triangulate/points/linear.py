@@ -10,7 +10,7 @@ The information of each observation, carried through the lens, weighs its equati
 
 from numba import njit
 
-from calibration.lenses.undistortion import LANES
+from calibration.geometry.undistortion import LANES
 from triangulate.points.blocks import VIEW, N, X, Y, solve3
 
 

@@ -11,7 +11,7 @@ Importing this module loads numba.
 import numpy as np
 from numba import njit
 
-from calibration.lenses.undistortion import LANES
+from calibration.geometry.undistortion import LANES
 from triangulate.points.blocks import VIEW, N, X, Y, solve3
 
 TERMS = 9

@@ -9,8 +9,9 @@ Importing this module loads numba.
 import numpy as np
 from numba import njit
 
-from calibration.lenses.compiled import distort_fisheye, distort_pinhole
-from calibration.lenses.undistortion import FISHEYE, IDEAL, LANES
+from calibration.geometry.lens import FISHEYE, IDEAL
+from calibration.geometry.lens_kernels import distort_fisheye, distort_pinhole
+from calibration.geometry.undistortion import LANES
 from triangulate.points.blocks import SUMS, VIEW, M, U, V, solve3
 
 ROUNDS = 25

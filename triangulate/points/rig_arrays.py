@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.lenses.undistortion import lens_kind, lens_terms, normaliser
+from calibration.geometry.lens import lens_kind, lens_terms
+from calibration.geometry.undistortion import normaliser
 from calibration.rig import Rig
 
 Float = NDArray[np.float64]
@@ -19,9 +20,9 @@ class RigArrays(NamedTuple):
     P : (views, 12) float, m
         [R t] row by row, onto normalised coordinates.
     kind : (views,) int
-        Of the lens, see `calibration.lenses.undistortion`.
+        Of the lens, see `calibration.geometry.undistortion`.
     lens : (views, 13) float
-        Distortion coefficients and fold, see `calibration.lenses.undistortion.lens_terms`.
+        Distortion coefficients and fold, see `calibration.geometry.lens.lens_terms`.
     normalise : (views, 6) float
         Affine map from pixels to distorted normalised coordinates.
     K : (views, 4) float, px

@@ -7,7 +7,7 @@ Importing this module loads numba; `triangulate.points.solving` calls these loop
 import numpy as np
 from numba import njit
 
-from calibration.lenses.undistortion import LANES
+from calibration.geometry.undistortion import LANES
 from triangulate.points.blocks import SUMS, VIEW, N, X, Y, invert_block, load_block, mark_seen
 from triangulate.points.linear import linear_block
 from triangulate.points.ransac import FIELDS, TERMS, agreeing, gather_point, residual_block, search_point
