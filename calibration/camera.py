@@ -10,6 +10,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from calibration.arrays import frozen
 from calibration.errors import ShapeError
 from calibration.geometry import lens as lens_model
+from calibration.geometry.convex_part import in_convex
 
 Float = NDArray[np.float64]
 
@@ -155,11 +156,7 @@ class Intrinsics:
         xy = np.asarray(xy, dtype=np.float64)
         inside = ((xy > -0.5) & (xy < np.array(self.size) - 0.5)).all(axis=-1)
         if self.covered is not None:
-            corners = self.covered
-            edges = np.roll(corners, -1, axis=0) - corners
-            towards = xy[..., None, :] - corners
-            cross = edges[:, 0] * towards[..., 1] - edges[:, 1] * towards[..., 0]
-            inside &= (cross >= -1e-9).all(axis=-1) | (cross <= 1e-9).all(axis=-1)
+            inside = inside & in_convex(xy[..., 0], xy[..., 1], self.covered)
         return np.asarray(inside & np.isfinite(self.undistort(xy)).all(axis=-1))
 
     def rescaled(self, size: tuple[int, int]) -> "Intrinsics":

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from calibration.geometry.lens import FISHEYE
 from calibration.geometry.undistortion import undistort
-from calibration.points.kernels import PER_VIEW, linearise, pixel_error, solve3, weigh
+from calibration.points.kernels import PER_VIEW, linearise, pixel_error, solve, weigh
 from calibration.points.problem import Views
 
 Float = NDArray[np.float64]
@@ -100,7 +100,7 @@ def _descend(best, lowest, first, last, view, xy, R, t, lens, model, c2):
                     V[i, j] += w * (D[0, i] * D[0, j] + D[1, i] * D[1, j])
         for i in range(3):
             V[i, i] *= 1.0 + damping
-        if not solve3(V, b, dx):
+        if not solve(V, b, dx):
             return
         trial[:] = best + dx
         loss = _loss(trial, first, last, view, xy, R, t, lens, model, c2)

@@ -14,10 +14,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from calibration.geometry.lens import fill_coefficients
+from calibration.geometry.point_projection import project
 from calibration.rig import Rig
 from calibration.threads import over_chunks
 from models2d.detections import Tracks2D
-from triangulate.points.projection import project
 from triangulate.points.reconstruction import observations
 from triangulate.trajectories import Trajectories3D
 

@@ -9,7 +9,7 @@ x_cam' = exp(w) x_cam + v, and the time by which it looks later. The trajectorie
 import numpy as np
 from numba import njit
 
-from triangulate.points.projection import project
+from calibration.geometry.point_projection import project
 from triangulate.smoothing.camera_priors import PER_VIEW
 from triangulate.smoothing.residuals import robust
 

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from calibration.geometry.lens_kernels import FISHEYE, distort_fisheye, distort_pinhole
-from triangulate.points.projection import packed, packed_scale, pixel, ray
+from calibration.geometry.point_projection import packed, packed_scale, pixel, ray
 from triangulate.smoothing.residuals import robust
 
 LANES = 32

@@ -42,7 +42,7 @@ def load_block(xy, information, first, count, rig, lens_block, observed):
         Inverse covariance xx, xy, yy of every observation.
     first, count : int
         Points of this block; lanes beyond `count` are filled with missing observations.
-    rig : RigArrays
+    rig : CameraArrays
     lens_block : (8 * LANES,) float
         Work space.
     observed : (views * VIEW,) float
