@@ -92,3 +92,8 @@ def test_a_flipped_lens_keeps_its_skew_and_its_covered_part():
     assert mirrored.covers([636.0, 2.0])
     assert not mirrored.covers([2.0, 2.0])
     assert mirrored.cropped(600, 0, (40, 40)).covers([36.0, 2.0])
+
+
+def test_another_resolution_scales_about_the_corner_of_the_image(lens):
+    half, full = lens.rescaled((320, 240)).project(points), lens.project(points)
+    np.testing.assert_allclose(half + 0.5, (full + 0.5) / 2, atol=1e-9)  # pixel edges, not centres
