@@ -9,7 +9,8 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.arrays import frozen
 from calibration.errors import ShapeError
-from calibration.lenses import projection
+from calibration.geometry import lens as lens_model
+from calibration.geometry.convex_part import in_convex
 
 Float = NDArray[np.float64]
 
@@ -50,11 +51,11 @@ class Intrinsics:
         width, height = (int(length) for length in self.size)
         if width <= 0 or height <= 0:
             raise ValueError(f"size: expected two positive lengths in px, got {self.size}")
-        if self.model not in projection.COEFFICIENTS:
+        if self.model not in lens_model.COEFFICIENTS:
             raise ValueError(f'model: expected "pinhole" or "fisheye", got {self.model!r}')
         K = frozen(self.K, (3, 3), "K")
         distortion = frozen(self.distortion, ("coefficients",), "distortion")
-        allowed = projection.COEFFICIENTS[self.model]
+        allowed = lens_model.COEFFICIENTS[self.model]
         if len(distortion) not in allowed:
             raise ShapeError(
                 f"distortion: a {self.model} lens has {' or '.join(map(str, allowed))} coefficients, "
@@ -112,7 +113,7 @@ class Intrinsics:
         >>> Intrinsics.from_focal((640, 480), 800.0).project([0.0, 0.0, 1.0])
         array([319.5, 239.5])
         """
-        return projection.project(xyz, self.K, self.distortion, self.model)
+        return lens_model.project(xyz, self.K, self.distortion, self.model)
 
     def undistort(self, xy: ArrayLike) -> Float:
         """Undistort pixels to normalised coordinates.
@@ -131,7 +132,9 @@ class Intrinsics:
         >>> Intrinsics.from_focal((640, 480), 800.0).undistort([319.5, 239.5])
         array([0., 0.])
         """
-        return projection.undistort(xy, self.K, self.distortion, self.model)
+        from calibration.geometry.undistortion import undistort
+
+        return undistort(xy, self.K, self.distortion, self.model)
 
     def covers(self, xy: ArrayLike) -> NDArray[np.bool_]:
         """Tell which pixels lie inside the image, inside the fitted part and where the lens is invertible.
@@ -153,11 +156,7 @@ class Intrinsics:
         xy = np.asarray(xy, dtype=np.float64)
         inside = ((xy > -0.5) & (xy < np.array(self.size) - 0.5)).all(axis=-1)
         if self.covered is not None:
-            corners = self.covered
-            edges = np.roll(corners, -1, axis=0) - corners
-            towards = xy[..., None, :] - corners
-            cross = edges[:, 0] * towards[..., 1] - edges[:, 1] * towards[..., 0]
-            inside &= (cross >= -1e-9).all(axis=-1) | (cross <= 1e-9).all(axis=-1)
+            inside = inside & in_convex(xy[..., 0], xy[..., 1], self.covered)
         return np.asarray(inside & np.isfinite(self.undistort(xy)).all(axis=-1))
 
     def rescaled(self, size: tuple[int, int]) -> "Intrinsics":
@@ -190,7 +189,7 @@ class Intrinsics:
             )
         # Pixel centres have integer coordinates, so edges, not centres, scale: u' + 1/2 = s (u + 1/2).
         scale = np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]])
-        covered = None if self.covered is None else projection.to_pixels(self.covered, scale)
+        covered = None if self.covered is None else lens_model.to_pixels(self.covered, scale)
         return replace(self, size=size, K=scale @ self.K, covered=covered)
 
     def cropped(self, x: float, y: float, size: tuple[int, int]) -> "Intrinsics":
@@ -234,7 +233,7 @@ class Intrinsics:
         K = self.K * [[1, -1, -1], [1, 1, 1], [1, 1, 1]] + [[0, 0, self.size[0] - 1], [0, 0, 0], [0, 0, 0]]
         distortion = self.distortion.copy()
         if self.model == "pinhole":
-            odd = [i for i in projection.ODD if i < len(distortion)]
+            odd = [i for i in lens_model.ODD if i < len(distortion)]
             distortion[odd] = -distortion[odd]
         covered = self.covered
         if covered is not None:

@@ -13,8 +13,7 @@ world_from_board (from the left). Unknowns of a corner: its offset in the board.
 import numpy as np
 from numba import njit
 
-from calibration.lenses.compiled import distort, distort_fisheye, distort_pinhole
-from calibration.lenses.jacobians import lens_derivatives
+from calibration.geometry.lens_kernels import distort, distort_fisheye, distort_pinhole, lens_derivatives
 
 ANGLE = 2
 """Value of `model` for an angle polynomial with OpenCV's other terms (see `lens_conversion`)."""

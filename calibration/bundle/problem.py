@@ -8,8 +8,8 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.bundle.kernels import LENS
 from calibration.camera import Camera, Intrinsics
-from calibration.lenses import projection
-from calibration.lenses.conversion import to_rational
+from calibration.geometry.lens import ODD, fill_coefficients
+from calibration.geometry.lens_conversion import to_rational
 from calibration.rig import Rig
 
 Float = NDArray[np.float64]
@@ -159,13 +159,13 @@ def lens_row(intrinsics: Intrinsics) -> Float:
     K = intrinsics.K
     row = np.zeros(LENS)
     row[:4] = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
-    row[4:] = projection.fill_coefficients(intrinsics.distortion)
+    row[4:] = fill_coefficients(intrinsics.distortion)
     return row
 
 
 def odd_columns(model: int) -> list[int]:
     """Return the numbers of a lens that change sign in the flipped image, besides its width for cx."""
-    return [2, *(4 + i for i in projection.ODD if MODELS[model] != "fisheye")]
+    return [2, *(4 + i for i in ODD if MODELS[model] != "fisheye")]
 
 
 def flipped_row(row: Float, model: int, width: int) -> Float:

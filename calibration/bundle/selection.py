@@ -13,7 +13,7 @@ from calibration.bundle.held_out import fold_frames, leave_out
 from calibration.bundle.parameters import Choice
 from calibration.bundle.problem import Corners, Unknowns
 from calibration.bundle.staging import LOSS, prepared, settle
-from calibration.lenses.conversion import widest_angle
+from calibration.geometry.lens_conversion import widest_angle
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

@@ -10,7 +10,7 @@ from calibration.bundle.board_motion import usual_interval, with_motion
 from calibration.bundle.board_shape import board_basis
 from calibration.bundle.parameters import FAMILY, Choice, free_unknowns
 from calibration.bundle.problem import MODELS, Corners, Unknowns, flipped_row
-from calibration.lenses.conversion import to_family
+from calibration.geometry.lens_conversion import to_family
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibration.arrays import frozen
 from calibration.errors import ShapeError
+from calibration.geometry.two_views import epipolar_error, essential_of_pose
 from calibration.points.move_evidence import objections
 from calibration.points.problem import Observations
 from calibration.points.refining import FEWEST, PointsReport, refine_cameras
 from calibration.rig import Rig
-from calibration.start.two_views import epipolar_error
 
 Float = NDArray[np.float64]
 
@@ -171,7 +171,7 @@ def pair_errors(rig: Rig, xy: ArrayLike) -> Float:
             continue
         one, two = rig.cameras[a], rig.cameras[b]
         b_from_a = two.cam_from_world * one.cam_from_world.inv()
-        E = _cross(b_from_a.translation) @ b_from_a.rotation.as_matrix()
+        E = essential_of_pose(b_from_a.rotation.as_matrix(), b_from_a.translation)
         focal = np.sqrt(one.intrinsics.K[0, 0] * two.intrinsics.K[0, 0])
         error[a, b] = error[b, a] = focal * np.median(epipolar_error(E, uv[both, a], uv[both, b]))
     return error
@@ -191,7 +191,3 @@ def _outsiders(bad: NDArray[np.bool_], pair_px: Float) -> list[int]:
             return [view for view in range(len(bad)) if view not in left]
         size = np.nan_to_num(pair_px[np.ix_(left, left)]).sum(axis=1)
         del left[int(np.lexsort((size, among, suspect))[-1])]
-
-
-def _cross(t: Float) -> Float:
-    return np.array([[0, -t[2], t[1]], [t[2], 0, -t[0]], [-t[1], t[0], 0]])

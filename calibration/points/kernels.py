@@ -12,8 +12,8 @@ nothing, and so does an observation whose point has come to lie behind its camer
 import numpy as np
 from numba import njit
 
-from calibration.lenses.compiled import distort
-from calibration.lenses.jacobians import lens_derivatives
+from calibration.geometry.blocks import solve3
+from calibration.geometry.lens_kernels import distort, lens_derivatives
 
 PER_VIEW = 22
 POSE = 6
@@ -105,28 +105,10 @@ def cost(start, view, xy, points, R, t, lens, model, c2):
 
 
 @njit(cache=True, error_model="numpy")
-def solve3(A, b, x):
-    """Solve a symmetric positive 3x3 system by Cholesky; False where it is singular."""
-    if not A[0, 0] > 0.0:
-        return False
-    l00 = np.sqrt(A[0, 0])
-    l10, l20 = A[1, 0] / l00, A[2, 0] / l00
-    d = A[1, 1] - l10 * l10
-    if not d > 1e-14 * A[1, 1]:
-        return False
-    l11 = np.sqrt(d)
-    l21 = (A[2, 1] - l20 * l10) / l11
-    d = A[2, 2] - l20 * l20 - l21 * l21
-    if not d > 1e-14 * A[2, 2]:
-        return False
-    l22 = np.sqrt(d)
-    y0 = b[0] / l00
-    y1 = (b[1] - l10 * y0) / l11
-    y2 = (b[2] - l20 * y0 - l21 * y1) / l22
-    x[2] = y2 / l22
-    x[1] = (y1 - l21 * x[2]) / l11
-    x[0] = (y0 - l10 * x[1] - l20 * x[2]) / l00
-    return True
+def solve(A, b, x):
+    """Solve a symmetric positive 3x3 system of which the lower half is filled; False where it is singular."""
+    x[0], x[1], x[2] = solve3(A[0, 0], A[1, 0], A[2, 0], A[1, 1], A[2, 1], A[2, 2], b[0], b[1], b[2])
+    return x[0] == x[0]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -187,7 +169,7 @@ def reduced_equations(start, view, xy, points, R, t, lens, model, c2, damping, c
         for i in range(3):
             column[:] = 0.0
             column[i] = 1.0
-            good = good and solve3(V, column, inverse[i])
+            good = good and solve(V, column, inverse[i])
         if not good:
             continue
         for q in range(m):
@@ -241,5 +223,5 @@ def step_points(start, view, xy, points, R, t, lens, model, c2, damping, columns
                     V[i, j] += w * (D[0, i] * D[0, j] + D[1, i] * D[1, j])
         for i in range(3):
             V[i, i] *= 1.0 + damping
-        if solve3(V, b, dx):
+        if solve(V, b, dx):
             out[p] += dx

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.camera import Camera, Intrinsics
-from calibration.lenses.projection import fill_coefficients
+from calibration.geometry.lens import fill_coefficients
 from calibration.points.kernels import PER_VIEW, POSE
 from calibration.rig import Rig
 

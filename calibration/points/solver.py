@@ -64,8 +64,7 @@ def triangulated(
     observations: Observations, views: Views, scale: float, points: Float | None = None
 ) -> Float:
     """Triangulate every point robustly, (points, 3) m; NaN where no two rays meet."""
-    direction = np.empty((len(observations.view), 3))
-    triangulation.rays(observations.view, observations.xy, views.R, views.lens, views.model, direction)
+    direction = triangulation.rays(observations.view, observations.xy, views)
     points = np.full((len(observations.start) - 1, 3), np.nan) if points is None else points.copy()
     triangulation.triangulate(
         observations.start,

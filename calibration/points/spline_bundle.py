@@ -20,7 +20,7 @@ from scipy.sparse.linalg import splu
 from scipy.spatial.transform import Rotation
 
 from calibration.camera import Intrinsics
-from calibration.lenses.projection import DISTORT, fill_coefficients, to_pixels
+from calibration.geometry.lens import DISTORT, fill_coefficients, to_pixels
 from calibration.points.moving_point import Clocks
 
 Float = NDArray[np.float64]

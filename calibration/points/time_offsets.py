@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from calibration.errors import CalibrationError
+from calibration.geometry.two_views import epipolar_error, essential_matrix
 from calibration.points.moving_point import Track, interpolated
-from calibration.start.two_views import epipolar_error, essential_matrix
 
 Float = NDArray[np.float64]
 

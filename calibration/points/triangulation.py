@@ -3,22 +3,27 @@
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from calibration.lenses.compiled import undistort
-from calibration.points.kernels import PER_VIEW, linearise, pixel_error, solve3, weigh
+from calibration.geometry.lens import FISHEYE
+from calibration.geometry.undistortion import undistort
+from calibration.points.kernels import PER_VIEW, linearise, pixel_error, solve, weigh
+from calibration.points.problem import Views
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def rays(view, xy, R, lens, model, out):
-    """Fill the unit directions of all observations, (observations, 3), world; NaN without an inverse."""
-    for o in range(len(view)):
-        v = view[o]
-        x, y = undistort(
-            (xy[o, 0] - lens[v, 2]) / lens[v, 0], (xy[o, 1] - lens[v, 3]) / lens[v, 1], lens[v, 4:], model[v]
-        )
-        length = np.sqrt(x * x + y * y + 1.0)
-        for j in range(3):
-            out[o, j] = (R[v, 0, j] * x + R[v, 1, j] * y + R[v, 2, j]) / length
+def rays(view: Int, xy: Float, views: Views) -> Float:
+    """Return the unit directions of all observations, (observations, 3), world; NaN without an inverse."""
+    out = np.empty((len(view), 3))
+    for index, (fx, fy, cx, cy, *k) in enumerate(views.lens):
+        of_view = view == index
+        name = "fisheye" if views.model[index] == FISHEYE else "pinhole"
+        uv = undistort(xy[of_view], [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], k, name)
+        ray = np.concatenate([uv, np.ones((len(uv), 1))], axis=1)
+        out[of_view] = ray @ views.R[index] / np.linalg.norm(ray, axis=1, keepdims=True)
+    return out
 
 
 @njit(cache=True, error_model="numpy")
@@ -95,7 +100,7 @@ def _descend(best, lowest, first, last, view, xy, R, t, lens, model, c2):
                     V[i, j] += w * (D[0, i] * D[0, j] + D[1, i] * D[1, j])
         for i in range(3):
             V[i, i] *= 1.0 + damping
-        if not solve3(V, b, dx):
+        if not solve(V, b, dx):
             return
         trial[:] = best + dx
         loss = _loss(trial, first, last, view, xy, R, t, lens, model, c2)

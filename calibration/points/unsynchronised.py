@@ -11,6 +11,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.camera import Camera
 from calibration.errors import CalibrationError
+from calibration.geometry.two_views import epipolar_error, essential_matrix, parallax, relative_pose
 from calibration.points.moving_point import Clocks, Motion, Track, interpolated
 from calibration.points.solver import triangulated_points
 from calibration.points.spline_bundle import (
@@ -26,7 +27,6 @@ from calibration.points.spline_bundle import (
 from calibration.points.time_offsets import FEWEST, chained_offsets
 from calibration.rig import Rig
 from calibration.start.resection import resected
-from calibration.start.two_views import epipolar_error, essential_matrix, parallax, relative_pose
 
 Float = NDArray[np.float64]
 

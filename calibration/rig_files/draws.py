@@ -13,7 +13,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.atomic import replacing
 from calibration.camera import Camera, Intrinsics
-from calibration.lenses.projection import fill_coefficients
+from calibration.geometry.lens import fill_coefficients
 from calibration.rig import Rig
 
 KEYS = ("names", "sizes", "fisheye", "coefficients", "K", "distortion", "rotation", "translation")

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from calibration.boards.poses import BoardPoses
 from calibration.camera import Intrinsics
-from calibration.lenses import projection
+from calibration.geometry.lens import project
 
 Float = NDArray[np.float64]
 
@@ -195,7 +195,7 @@ def _misfit(xy: Float, world: Float, lenses: tuple[Intrinsics, ...], Rc: Float, 
     error = np.zeros(len(xy))
     for view, lens in enumerate(lenses):
         cam = world @ Rc[view].T + tc[view]
-        seen = projection.project(cam, lens.K, lens.distortion, lens.model)
+        seen = project(cam, lens.K, lens.distortion, lens.model)
         off = np.linalg.norm(seen - xy[:, view], axis=2)
         found = np.isfinite(xy[:, view, :, 0])
         bound = 0.05 * max(lens.size)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from calibration.bundle.lens_rules import LENS_NAMES, LensRules, lens_names
 from calibration.corners.observations import BoardObservations
-from calibration.lenses.projection import ODD
+from calibration.geometry.lens import ODD
 from calibration.recordings.recording import Recording
 from calibration.start.lens_options import same_camera
 

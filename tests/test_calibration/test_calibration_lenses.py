@@ -8,7 +8,7 @@ from calibration.bundle.adjustment import move, normal_equations, residuals
 from calibration.bundle.lens_rules import LensRules
 from calibration.bundle.parameters import Choice, free_unknowns
 from calibration.bundle.problem import Corners, row_lens, start_unknowns
-from calibration.lenses.conversion import to_rational, widest_angle
+from calibration.geometry.lens_conversion import to_rational, widest_angle
 
 board = Board.charuco(columns=6, rows=5, square=0.05, marker=0.03, dictionary="4X4_50").corners
 stages = ("pinhole5", "pinhole12", "fisheye")

@@ -7,8 +7,8 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import CalibrationError, calibrate, calibrate_points, refine_cameras
+from calibration.geometry.two_views import essential_matrix
 from calibration.start.resection import resected
-from calibration.start.two_views import essential_matrix
 from tests.rigs import ring
 from tests.test_calibration.board_scene import observe, true_rig
 

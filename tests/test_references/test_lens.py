@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from calibration import Intrinsics
-from calibration.lenses import compiled, projection
+from calibration.geometry import lens_kernels
+from calibration.geometry.lens import DISTORT, fill_coefficients
 
 K = np.array([[800.0, 0, 320], [0, 810, 240], [0, 0, 1]])
 lenses = {
@@ -41,16 +42,24 @@ def test_undistortion_inverts_projection_exactly(lens):
 
 
 def test_compiled_lens_equals_numpy(lens):
-    k, model = projection.fill_coefficients(lens.distortion), int(lens.model == "fisheye")
+    k, model = fill_coefficients(lens.distortion), int(lens.model == "fisheye")
     x, y = points[0, 0, :2] / points[0, 0, 2]
-    np.testing.assert_allclose(compiled.distort(x, y, k, model), projection.DISTORT[lens.model](x, y, k))
-    u, v = compiled.distort(x, y, k, model)[:2]
-    np.testing.assert_allclose(compiled.undistort(u, v, k, model), (x, y), atol=1e-12)
+    np.testing.assert_allclose(lens_kernels.distort(x, y, k, model), DISTORT[lens.model](x, y, k))
+
+
+def test_derivatives_by_the_coefficients_equal_finite_differences(lens):
+    k, model, step = fill_coefficients(lens.distortion), int(lens.model == "fisheye"), 1e-6
+    x, y = points[0, 0, :2] / points[0, 0, 2]
+    found = np.empty((2, 12))
+    lens_kernels.lens_derivatives(x, y, k, model, found)
+    for column, change in enumerate(step * np.eye(12)):
+        up, down = (np.array(DISTORT[lens.model](x, y, k + sign * change)[:2]) for sign in (1, -1))
+        np.testing.assert_allclose(found[:, column], (up - down) / (2 * step), atol=1e-8)
 
 
 def test_jacobian_equals_finite_differences(lens):
-    k, step = projection.fill_coefficients(lens.distortion), 1e-6
-    distort = projection.DISTORT[lens.model]
+    k, step = fill_coefficients(lens.distortion), 1e-6
+    distort = DISTORT[lens.model]
     x, y = points[..., 0] / points[..., 2], points[..., 1] / points[..., 2]
     along_x = (np.array(distort(x + step, y, k)[:2]) - np.array(distort(x - step, y, k)[:2])) / (2 * step)
     along_y = (np.array(distort(x, y + step, k)[:2]) - np.array(distort(x, y - step, k)[:2])) / (2 * step)
@@ -83,3 +92,8 @@ def test_a_flipped_lens_keeps_its_skew_and_its_covered_part():
     assert mirrored.covers([636.0, 2.0])
     assert not mirrored.covers([2.0, 2.0])
     assert mirrored.cropped(600, 0, (40, 40)).covers([36.0, 2.0])
+
+
+def test_another_resolution_scales_about_the_corner_of_the_image(lens):
+    half, full = lens.rescaled((320, 240)).project(points), lens.project(points)
+    np.testing.assert_allclose(half + 0.5, (full + 0.5) / 2, atol=1e-9)  # pixel edges, not centres

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from calibration import Rig
-from calibration.lenses.projection import project
+from calibration.geometry.lens import project
 from tests.rigs import looking_at, ring
 from triangulate import solve_candidates, solve_points, triangulate_points
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from calibration import Camera, Intrinsics, Rig
-from triangulate.points.projection import project
+from calibration.geometry.point_projection import project
 from triangulate.smoothing.residuals import bone, robust
 from triangulate.smoothing.smoother import pack
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibration.geometry.two_views import essential_of_pose, sampson_terms
 from calibration.rig import Rig
 from models2d.detections import Detections2D
 
@@ -115,10 +116,7 @@ def essential(R: Float, t: Float) -> Float:
     """
     R_ab = np.einsum("bij,akj->abik", R, R)
     t_ab = t[None, :] - np.einsum("abij,aj->abi", R_ab, t)
-    cross = np.zeros((*t_ab.shape, 3))
-    cross[..., 0, 1], cross[..., 0, 2], cross[..., 1, 2] = -t_ab[..., 2], t_ab[..., 1], -t_ab[..., 0]
-    cross -= np.swapaxes(cross, -1, -2)
-    return cross @ R_ab
+    return essential_of_pose(R_ab, t_ab)
 
 
 def epipolar(rays: Rays, frames: Int, first: tuple[Int, Int], second: tuple[Int, Int], cap: float) -> Float:
@@ -146,10 +144,8 @@ def epipolar(rays: Rays, frames: Int, first: tuple[Int, Int], second: tuple[Int,
         rays.weight[frames[:, None], first[0], first[1]] * rays.weight[frames[:, None], second[0], second[1]]
     )
     E = essential(rays.R, rays.t)[first[0], second[0]]
-    lb = np.einsum("pij,fpkj->fpki", E[..., :2], a) + E[:, None, :, 2]
-    la = np.einsum("pji,fpkj->fpki", E[:, :2, :2], b) + E[:, None, 2, :2]
-    off = np.einsum("fpki,fpki->fpk", lb[..., :2], b) + lb[..., 2]
-    variance = (sa**2) * (la**2).sum(axis=-1) + (sb**2) * (lb[..., :2] ** 2).sum(axis=-1)
+    off, by_a, by_b = sampson_terms(E, a, b)
+    variance = sa**2 * by_a + sb**2 * by_b
     squared = np.minimum(off**2 / np.maximum(variance, 1e-300), cap)
     total = weight.sum(axis=-1)
     enough = (weight > 0).sum(axis=-1) >= min(3, weight.shape[-1])

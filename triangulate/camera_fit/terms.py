@@ -9,8 +9,8 @@ x_cam' = exp(w) x_cam + v, and the time by which it looks later. The trajectorie
 import numpy as np
 from numba import njit
 
+from calibration.geometry.point_projection import project
 from triangulate.camera_fit.priors import PER_VIEW
-from triangulate.points.projection import project
 from triangulate.smoothing.residuals import robust
 
 

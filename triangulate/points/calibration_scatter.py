@@ -13,12 +13,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from calibration.lenses.projection import fill_coefficients
+from calibration.geometry.lens import fill_coefficients
+from calibration.geometry.point_projection import project
 from calibration.rig import Rig
 from calibration.threads import over_chunks
 from models2d.detections import Tracks2D
 from triangulate.points.flattening import observations
-from triangulate.points.projection import project
 from triangulate.trajectories import Trajectories3D
 
 Float = NDArray[np.float64]

@@ -11,8 +11,8 @@ Importing this module loads numba.
 import numpy as np
 from numba import njit
 
-from calibration.lenses.undistortion import LANES
-from triangulate.points.blocks import VIEW, N, X, Y, solve3
+from calibration.geometry.blocks import VIEW, N, X, Y, solve3
+from calibration.geometry.undistortion import LANES
 
 TERMS = 9
 """Sums of one observation: normal matrix (6) and right-hand side (3)."""
@@ -34,7 +34,7 @@ def residual_block(observed, rig, xyz, squared):
     Parameters
     ----------
     observed : (views * VIEW,) float
-    rig : RigArrays
+    rig : CameraArrays
     xyz : (3 * LANES,) float, m, from the pivot
     squared : (views * LANES,) float
         Squared distance; infinite where missing or where the point is behind the camera.
@@ -105,7 +105,7 @@ def gather_point(i, observed, rig, candidates, point, terms, view_of):
     ----------
     i : int
     observed : (rows * VIEW,) float
-    rig : RigArrays
+    rig : CameraArrays
     candidates : int
     point : (rows, FIELDS) float
         Every observation that is there.

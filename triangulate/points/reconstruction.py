@@ -143,9 +143,9 @@ def flagged_outside(points: SolvedPoints, xy: Float, rig: Rig) -> NDArray[np.int
     -------
     status : (points,) int
     """
-    from triangulate.points.coverage import covered
+    from calibration.geometry.image_coverage import covered
 
-    outside = (points.inliers & ~covered(xy, rig)).any(axis=1)
+    outside = (points.inliers & ~covered(xy, [camera.intrinsics for camera in rig.cameras])).any(axis=1)
     return np.where(outside & (points.status < Status.OUTSIDE), Status.OUTSIDE, points.status)
 
 

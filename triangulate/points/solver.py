@@ -7,15 +7,15 @@ Importing this module loads numba; `triangulate.points.solving` calls these loop
 import numpy as np
 from numba import njit
 
-from calibration.lenses.undistortion import LANES
-from triangulate.points.blocks import SUMS, VIEW, N, X, Y, invert_block, load_block, mark_seen
-from triangulate.points.linear import linear_block
+from calibration.geometry.blocks import SUMS, VIEW, N, X, Y, invert_block, load_block, mark_seen
+from calibration.geometry.camera_arrays import camera_arrays
+from calibration.geometry.linear import linear_block
+from calibration.geometry.refinement import refine_block, sum_block
+from calibration.geometry.undistortion import LANES
 from triangulate.points.ransac import FIELDS, TERMS, agreeing, gather_point, residual_block, search_point
-from triangulate.points.refinement import refine_block, sum_block
-from triangulate.points.rig_arrays import rig_arrays
 from triangulate.trajectories import Status
 
-__all__ = ["LANES", "linear_range", "rig_arrays", "solve_range"]
+__all__ = ["LANES", "camera_arrays", "linear_range", "solve_range"]
 
 OK, TWO_VIEWS, NARROW, NO_CONSENSUS, ONE_VIEW, UNSEEN = (
     int(Status.OK),
@@ -44,7 +44,7 @@ def linear_range(start, stop, xy, information, rig, out):
     start, stop : int
     xy : (points, views, 2) float, px
     information : (points, views, 3) float, 1/px2
-    rig : RigArrays
+    rig : CameraArrays
     out : (points, 3) float, m, world
     """
     views = xy.shape[1]
@@ -102,7 +102,7 @@ def solve_range(
     xy : (points, rows, 2) float, px
         One row per candidate of every view, views in order.
     information : (points, rows, 3) float, 1/px2
-    rig : RigArrays
+    rig : CameraArrays
         One camera per row.
     candidates : int
         Rows per view.
@@ -155,7 +155,7 @@ def consensus_block(observed, rig, candidates, limit, squared, xyz, on):
     Parameters
     ----------
     observed : (rows * VIEW,) float
-    rig : RigArrays
+    rig : CameraArrays
     candidates : int
     limit : float
     squared : (rows * LANES,) float
@@ -225,7 +225,7 @@ def survey_block(observed, on, rig, candidates, xyz, survey):
     ----------
     observed : (rows * VIEW,) float
     on : (rows * LANES,) float
-    rig : RigArrays
+    rig : CameraArrays
     candidates : int
     xyz : (3 * LANES,) float, m, from the pivot
     survey : (SURVEY * LANES,) float

@@ -230,7 +230,7 @@ def _linear(flat: Float, information: Float, rig: Rig) -> Float:
     from triangulate.points import solver
 
     out = np.empty((len(flat), 3))
-    arrays = solver.rig_arrays(rig)
+    arrays = solver.camera_arrays(rig.cameras)
     over_chunks(solver.linear_range, len(flat), flat, information, arrays, out, multiple=solver.LANES)
     return out
 
@@ -277,7 +277,7 @@ def solve_information(
     if not 0 <= narrow_deg < 90:
         raise ValueError(f"narrow_deg: expected an angle from 0 to 90 degrees, got {narrow_deg}")
     points, rows = xy.shape[:2]
-    arrays = solver.rig_arrays(rig)
+    arrays = solver.camera_arrays(rig.cameras)
     if candidates > 1:
         arrays = arrays.repeated(candidates)
     xyz, covariance = np.empty((points, 3)), np.empty((points, 3, 3))

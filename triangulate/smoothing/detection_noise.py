@@ -11,9 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from calibration.geometry.point_projection import project
 from calibration.rig import Rig
 from triangulate.points.noise_level import LEAST, stated_sigma
-from triangulate.points.projection import project
 from triangulate.smoothing.inputs import Pixels, RawPoints, raw_points
 from triangulate.smoothing.kernels import Views
 

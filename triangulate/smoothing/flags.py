@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.geometry.image_coverage import covered
+from calibration.geometry.ray_angles import nearly_parallel
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
-from triangulate.points.coverage import covered
-from triangulate.points.ray_angles import nearly_parallel
 from triangulate.points.solving import NARROW_DEG
 from triangulate.trajectories import Status
 
@@ -35,11 +35,12 @@ def flag(
     """
     frames, views, subjects, keypoints = tracks.shape
     step = max(1, CHUNK // max(1, subjects * keypoints))
+    lenses = [camera.intrinsics for camera in rig.cameras]
     for first in range(0, frames, step):
         part = slice(first, first + step)
         here, used = status[part], np.moveaxis(inliers[part], 1, -1)
-        narrow = nearly_parallel(xyz[part].reshape(-1, 3), used.reshape(-1, views), rig, NARROW_DEG)
-        outside = (used & ~covered(np.moveaxis(tracks.xy[part], 1, 3), rig)).any(axis=-1)
+        narrow = nearly_parallel(xyz[part].reshape(-1, 3), used.reshape(-1, views), rig.centers, NARROW_DEG)
+        outside = (used & ~covered(np.moveaxis(tracks.xy[part], 1, 3), lenses)).any(axis=-1)
         placed = here < Status.NARROW_BASELINE
         here[placed & narrow.reshape(here.shape)] = Status.NARROW_BASELINE
         here[placed & outside] = Status.OUTSIDE

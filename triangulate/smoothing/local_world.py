@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform
 
+from calibration.geometry.camera_arrays import looked_at
 from calibration.rig import Rig
-from triangulate.points.rig_arrays import looked_at
 from triangulate.trajectories import Trajectories3D
 
 

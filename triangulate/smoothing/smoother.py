@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.lenses.projection import fill_coefficients
+from calibration.geometry.lens import fill_coefficients
 from calibration.rig import Rig
 from calibration.threads import cores
 from models2d.detections import Tracks2D

@@ -8,8 +8,8 @@ The views add up information and force of every point, and the sums go to the co
 import numpy as np
 from numba import njit
 
-from calibration.lenses.compiled import FISHEYE, distort_fisheye, distort_pinhole
-from triangulate.points.projection import packed, packed_scale, pixel, ray
+from calibration.geometry.lens_kernels import FISHEYE, distort_fisheye, distort_pinhole
+from calibration.geometry.point_projection import packed, packed_scale, pixel, ray
 from triangulate.smoothing.residuals import robust
 
 LANES = 32

@@ -5,14 +5,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from calibration.rig import Rig
 from calibration.threads import over_chunks
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 
-def nearly_parallel(xyz: Float, inliers: Bool, rig: Rig, narrow_deg: float) -> Bool:
+def nearly_parallel(xyz: Float, inliers: Bool, centers: Float, narrow_deg: float) -> Bool:
     """Tell for which points no two rays make a larger angle, be it to 0 or to 180 degrees.
 
     Parameters
@@ -20,7 +19,8 @@ def nearly_parallel(xyz: Float, inliers: Bool, rig: Rig, narrow_deg: float) -> B
     xyz : (points, 3) float, m, world
     inliers : (points, views) bool
         Views whose rays count.
-    rig : Rig
+    centers : (views, 3) float, m, world
+        Centres of projection.
     narrow_deg : float, deg
 
     Returns
@@ -35,7 +35,7 @@ def nearly_parallel(xyz: Float, inliers: Bool, rig: Rig, narrow_deg: float) -> B
         len(xyz),
         np.ascontiguousarray(xyz),
         np.ascontiguousarray(inliers),
-        rig.centers,
+        np.ascontiguousarray(centers),
         least,
         narrow,
     )

@@ -39,16 +39,52 @@ def essential_matrix(a: Float, b: Float, threshold: float | None) -> Float | Non
     return np.asarray(E[:3], dtype=np.float64)
 
 
-def epipolar_error(E: Float, a: Float, b: Float) -> Float:
-    """Sampson's distance of point pairs from an essential matrix, (points,) normalised.
+def essential_of_pose(R: Float, t: Float) -> Float:
+    """Return the essential matrices of relative poses (Hartley & Zisserman 2004, eq. 9.12).
+
+    Parameters
+    ----------
+    R : (..., 3, 3) float
+        Of b_from_a.
+    t : (..., 3) float, m
+
+    Returns
+    -------
+    E : (..., 3, 3) float
+        b' E a = 0.
+    """
+    cross = np.zeros((*t.shape, 3))
+    cross[..., 0, 1], cross[..., 0, 2], cross[..., 1, 2] = -t[..., 2], t[..., 1], -t[..., 0]
+    return np.asarray((cross - np.swapaxes(cross, -1, -2)) @ R)
+
+
+def sampson_terms(E: Float, a: Float, b: Float) -> tuple[Float, Float, Float]:
+    """Return the numerator and the two squares under the root of Sampson's distance.
 
     Source: Hartley & Zisserman 2004, "Multiple view geometry", eq. 11.9.
+
+    Parameters
+    ----------
+    E : (..., 3, 3) float
+    a, b : (..., points, 2) float, normalised, cam
+
+    Returns
+    -------
+    off : (..., points) float
+        b' E a, signed.
+    by_a, by_b : (..., points) float
+        Squared derivative of `off` by a and by b: the variance of `off` is theirs times that of a and of b.
     """
-    ones = np.ones((len(a), 1))
-    a1, b1 = np.hstack([a, ones]), np.hstack([b, ones])
-    line_b, line_a = a1 @ E.T, b1 @ E
-    bottom = (line_b[:, :2] ** 2).sum(axis=1) + (line_a[:, :2] ** 2).sum(axis=1)
-    return np.asarray(np.abs((b1 * line_b).sum(axis=1)) / np.sqrt(np.maximum(bottom, 1e-300)))
+    line_b = a @ np.swapaxes(E[..., :2], -1, -2) + E[..., None, :, 2]
+    line_a = b @ E[..., :2, :2] + E[..., None, 2, :2]
+    off = (line_b[..., :2] * b).sum(axis=-1) + line_b[..., 2]
+    return off, (line_a**2).sum(axis=-1), (line_b[..., :2] ** 2).sum(axis=-1)
+
+
+def epipolar_error(E: Float, a: Float, b: Float) -> Float:
+    """Sampson's distance of point pairs from an essential matrix, (points,) normalised."""
+    off, by_a, by_b = sampson_terms(E, a, b)
+    return np.asarray(np.abs(off) / np.sqrt(np.maximum(by_a + by_b, 1e-300)))
 
 
 def relative_pose(E: Float, a: Float, b: Float) -> tuple[RigidTransform, Float]:

@@ -1,17 +1,50 @@
-"""A rig as plain arrays, the way the compiled kernels take it."""
+"""Cameras as plain arrays, the way the compiled kernels take them."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.lenses.undistortion import lens_kind, lens_terms, normaliser
-from calibration.rig import Rig
+from calibration.geometry.lens import lens_kind, lens_terms
+from calibration.geometry.undistortion import normaliser
 
 Float = NDArray[np.float64]
 
 
-class RigArrays(NamedTuple):
+class Lens(Protocol):
+    """What is asked of a lens, as `calibration.Intrinsics` offers it."""
+
+    @property
+    def K(self) -> Float:
+        """Camera matrix, (3, 3) px."""
+
+    @property
+    def distortion(self) -> Float:
+        """Coefficients in OpenCV's order, (n,)."""
+
+    @property
+    def model(self) -> str:
+        """Lens model, "pinhole" or "fisheye"."""
+
+
+class PlacedCamera(Protocol):
+    """What is asked of a camera, as `calibration.Camera` offers it."""
+
+    @property
+    def R(self) -> Float:
+        """Rotation from world to camera, (3, 3)."""
+
+    @property
+    def t(self) -> Float:
+        """Translation from world to camera, (3,) m."""
+
+    @property
+    def intrinsics(self) -> Lens:
+        """Lens of the camera."""
+
+
+class CameraArrays(NamedTuple):
     """Cameras as arrays, in a world whose origin is `pivot`.
 
     Attributes
@@ -19,9 +52,9 @@ class RigArrays(NamedTuple):
     P : (views, 12) float, m
         [R t] row by row, onto normalised coordinates.
     kind : (views,) int
-        Of the lens, see `calibration.lenses.undistortion`.
+        Of the lens, see `calibration.geometry.lens`.
     lens : (views, 13) float
-        Distortion coefficients and fold, see `calibration.lenses.undistortion.lens_terms`.
+        Distortion coefficients and fold, see `calibration.geometry.lens.lens_terms`.
     normalise : (views, 6) float
         Affine map from pixels to distorted normalised coordinates.
     K : (views, 4) float, px
@@ -36,7 +69,7 @@ class RigArrays(NamedTuple):
     K: Float
     pivot: Float
 
-    def repeated(self, times: int) -> "RigArrays":
+    def repeated(self, times: int) -> "CameraArrays":
         """Return every camera several times in a row.
 
         Parameters
@@ -45,10 +78,10 @@ class RigArrays(NamedTuple):
 
         Returns
         -------
-        arrays : RigArrays
+        arrays : CameraArrays
         """
         index = np.repeat(np.arange(len(self.P)), times)
-        return RigArrays(
+        return CameraArrays(
             self.P[index],
             self.kind[index],
             self.lens[index],
@@ -58,22 +91,22 @@ class RigArrays(NamedTuple):
         )
 
 
-def rig_arrays(rig: Rig) -> RigArrays:
-    """Pack a rig; the origin moves to where its cameras look, which keeps sums of squares well conditioned.
+def camera_arrays(cameras: Sequence[PlacedCamera]) -> CameraArrays:
+    """Pack cameras; the origin moves to where they look, which keeps sums of squares well conditioned.
 
     Parameters
     ----------
-    rig : Rig
+    cameras : sequence of Camera
 
     Returns
     -------
-    arrays : RigArrays
+    arrays : CameraArrays
     """
-    R = np.array([camera.R for camera in rig.cameras])
-    t = np.array([camera.t for camera in rig.cameras])
+    R = np.array([camera.R for camera in cameras])
+    t = np.array([camera.t for camera in cameras])
     pivot = looked_at(R, t)
-    intrinsics = [camera.intrinsics for camera in rig.cameras]
-    return RigArrays(
+    intrinsics = [camera.intrinsics for camera in cameras]
+    return CameraArrays(
         P=np.concatenate([R, (R @ pivot + t)[:, :, None]], axis=2).reshape(-1, 12),
         kind=np.array([lens_kind(lens.model, lens.distortion) for lens in intrinsics], dtype=np.int64),
         lens=np.array([lens_terms(lens.model, lens.distortion) for lens in intrinsics]),

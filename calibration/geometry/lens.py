@@ -1,16 +1,19 @@
 """Lens models as plain arithmetic on normalised image coordinates, and the array functions built on them.
 
 `distort_pinhole` and `distort_fisheye` use nothing but arithmetic that means the same for a float and for an
-array, so the very same source serves numpy here and is compiled by numba in `calibration.lenses.compiled`.
+array, so the very same source serves numpy here and is compiled by numba in `lens_kernels`. The inverse is in
+`undistortion`.
 
 Sources: OpenCV "Camera Calibration and 3D Reconstruction" (rational, tangential and thin-prism model);
 Kannala & Brandt 2006, "A generic camera model", eq. 6 with OpenCV's naming (fisheye).
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike, NDArray
 
 Float = NDArray[np.float64]
@@ -20,6 +23,9 @@ COEFFICIENTS = {"pinhole": (0, 4, 5, 8, 12), "fisheye": (4,)}
 
 KERNEL_COEFFICIENTS = 12
 """Every kernel takes this many coefficients; shorter lists are filled with zeros, which changes nothing."""
+
+PINHOLE, FISHEYE, IDEAL = 0, 1, 2
+"""Kinds of lens, as kernels know them; an ideal one has no distortion."""
 
 ODD = (3, 8, 9)
 """Pinhole coefficients (p2, s1, s2) that change sign where an image is flipped left to right."""
@@ -105,6 +111,61 @@ def fill_coefficients(distortion: ArrayLike) -> Float:
     return np.concatenate([given, np.zeros(KERNEL_COEFFICIENTS - len(given))])
 
 
+def lens_kind(model: str, distortion: ArrayLike) -> int:
+    """Return the kind of a lens: PINHOLE, FISHEYE or IDEAL.
+
+    Parameters
+    ----------
+    model : "pinhole" or "fisheye"
+    distortion : (n,) float
+
+    Returns
+    -------
+    kind : int
+    """
+    if model == "fisheye":
+        return FISHEYE
+    return PINHOLE if np.any(distortion) else IDEAL
+
+
+def lens_terms(model: str, distortion: ArrayLike) -> Float:
+    """Return the coefficients that kernels take and where the lens folds back.
+
+    Parameters
+    ----------
+    model : "pinhole" or "fisheye"
+    distortion : (n,) float
+
+    Returns
+    -------
+    k : (13,) float
+        The last is the fold, where the distorted radius stops growing: the squared normalised radius of a
+        pinhole lens, infinite if there is none; the angle to the axis of a fisheye lens, at most a right one.
+    """
+    return _lens_terms(model, tuple(np.asarray(distortion, dtype=np.float64).tolist()))
+
+
+@lru_cache(maxsize=1024)
+def _lens_terms(model: str, distortion: tuple[float, ...]) -> Float:
+    k = np.append(fill_coefficients(np.array(distortion)), np.inf)
+    kind = lens_kind(model, distortion)
+    if kind == PINHOLE:
+        top, bottom = Polynomial([1, k[0], k[1], k[4]]), Polynomial([1, k[5], k[6], k[7]])
+        # d/dr of r top / bottom is zero where this polynomial of r2 is.
+        slope = top * bottom + 2 * Polynomial([0, 1]) * (top.deriv() * bottom - top * bottom.deriv())
+        k[12] = min(_least_positive_root(slope), _least_positive_root(bottom))
+    elif kind == FISHEYE:
+        slope = Polynomial([1, 3 * k[0], 5 * k[1], 7 * k[2], 9 * k[3]])
+        k[12] = min(np.sqrt(_least_positive_root(slope)), np.pi / 2)
+    k.flags.writeable = False
+    return k
+
+
+def _least_positive_root(polynomial: Polynomial) -> float:
+    roots = polynomial.trim().roots()
+    return float(roots.real[(np.abs(roots.imag) < 1e-9) & (roots.real > 0)].min(initial=np.inf))
+
+
 def project(xyz: ArrayLike, K: ArrayLike, distortion: ArrayLike, model: str = "pinhole") -> Float:
     """Project points given in the camera's own coordinates.
 
@@ -163,64 +224,3 @@ def from_pixels(xy: ArrayLike, K: ArrayLike) -> Float:
     """
     xy, K = np.asarray(xy, dtype=np.float64), np.asarray(K, dtype=np.float64)
     return (xy - K[:2, 2]) @ np.linalg.inv(K[:2, :2]).T
-
-
-def undistort(xy: ArrayLike, K: ArrayLike, distortion: ArrayLike, model: str = "pinhole") -> Float:
-    """Find the undistorted normalised coordinates of pixels, exactly.
-
-    Newton's method on the lens model with its analytic Jacobian; converges to rounding error where the lens
-    is invertible.
-
-    Parameters
-    ----------
-    xy : (..., 2) float, px
-    K : (3, 3) float, px
-    distortion : (n,) float
-    model : "pinhole" or "fisheye"
-
-    Returns
-    -------
-    xy : (..., 2) float, normalised, cam
-        NaN where the lens model has no inverse (beyond the radius where it folds back) or the pixel is NaN.
-
-    Examples
-    --------
-    >>> K = np.array([[800.0, 0, 320], [0, 800.0, 240], [0, 0, 1]])
-    >>> lens = [-0.3, 0.1, 0.001, 0.0, 0.0]
-    >>> np.round(undistort(project([0.1, 0.2, 1.0], K, lens), K, lens), 12)
-    array([0.1, 0.2])
-    """
-    k = fill_coefficients(distortion)
-    target = from_pixels(xy, K)
-    if not k.any() and model == "pinhole":
-        return target
-    guess = _fisheye_start(target, k) if model == "fisheye" else target
-    x, y = guess[..., 0].copy(), guess[..., 1].copy()
-    with np.errstate(all="ignore"):  # a point without an inverse may run off; it is turned into NaN below
-        for _ in range(30):
-            u, v, u_x, u_y, v_x, v_y = DISTORT[model](x, y, k)
-            du, dv = target[..., 0] - u, target[..., 1] - v
-            det = u_x * v_y - u_y * v_x
-            x += (v_y * du - u_y * dv) / det
-            y += (u_x * dv - v_x * du) / det
-            if not np.any(du * du + dv * dv > 1e-30):
-                break
-        u, v, u_x, u_y, v_x, v_y = DISTORT[model](x, y, k)
-        miss = np.hypot(target[..., 0] - u, target[..., 1] - v)
-        # Past the fold the map turns points over (det < 0) or round (trace < 0).
-        unfolded = (u_x * v_y - u_y * v_x > 0) & (u_x + v_y > 0)
-        found = unfolded & (miss < 1e-11 * (1 + np.hypot(u, v)))
-    return np.where(found[..., None], np.stack([x, y], axis=-1), np.nan)
-
-
-def _fisheye_start(target: Float, k: Float) -> Float:
-    """Solve the one-dimensional angle polynomial first: tan() makes the plain start diverge when wide."""
-    bent = np.hypot(target[..., 0], target[..., 1])
-    theta = np.minimum(bent, 1.5)
-    for _ in range(10):
-        t2 = theta * theta
-        value = theta * (1 + t2 * (k[0] + t2 * (k[1] + t2 * (k[2] + t2 * k[3]))))
-        slope = 1 + t2 * (3 * k[0] + t2 * (5 * k[1] + t2 * (7 * k[2] + t2 * 9 * k[3])))
-        theta = np.clip(theta - (value - bent) / np.where(slope == 0, 1, slope), 0, 1.56)
-    scale = np.where(bent > 1e-8, np.tan(theta) / np.maximum(bent, 1e-8), 1.0)
-    return target * scale[..., None]

@@ -9,9 +9,10 @@ Importing this module loads numba.
 import numpy as np
 from numba import njit
 
-from calibration.lenses.compiled import distort_fisheye, distort_pinhole
-from calibration.lenses.undistortion import FISHEYE, IDEAL, LANES
-from triangulate.points.blocks import SUMS, VIEW, M, U, V, solve3
+from calibration.geometry.blocks import SUMS, VIEW, M, U, V, solve3
+from calibration.geometry.lens import FISHEYE, IDEAL
+from calibration.geometry.lens_kernels import distort_fisheye, distort_pinhole
+from calibration.geometry.undistortion import LANES
 
 ROUNDS = 25
 """Steps after which a point is left where it is; two or three are the rule."""
@@ -34,7 +35,7 @@ def refine_block(observed, on, rig, trial, sums, best, xyz):
     ----------
     observed : (views * VIEW,) float
     on : (views * LANES,) float
-    rig : RigArrays
+    rig : CameraArrays
     trial : (3 * LANES,) float
         Work space.
     sums : (SUMS * LANES,) float

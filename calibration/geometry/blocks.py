@@ -16,7 +16,7 @@ Importing this module loads numba.
 import numpy as np
 from numba import njit
 
-from calibration.lenses.undistortion import LANES, undistort_block
+from calibration.geometry.undistortion import LANES, undistort_block
 
 U, V, M, X, Y, N = 0, LANES, 2 * LANES, 5 * LANES, 6 * LANES, 7 * LANES
 """Offsets of the rows of one view."""
@@ -42,7 +42,7 @@ def load_block(xy, information, first, count, rig, lens_block, observed):
         Inverse covariance xx, xy, yy of every observation.
     first, count : int
         Points of this block; lanes beyond `count` are filled with missing observations.
-    rig : RigArrays
+    rig : CameraArrays
     lens_block : (8 * LANES,) float
         Work space.
     observed : (views * VIEW,) float

@@ -6,7 +6,7 @@ Scalars in, scalars out, so that loops over points keep them in registers and us
 
 from numba import njit
 
-from calibration.lenses.compiled import distort
+from calibration.geometry.lens_kernels import distort
 
 
 @njit(cache=True, error_model="numpy")

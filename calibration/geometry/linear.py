@@ -10,8 +10,8 @@ The information of each observation, carried through the lens, weighs its equati
 
 from numba import njit
 
-from calibration.lenses.undistortion import LANES
-from triangulate.points.blocks import VIEW, N, X, Y, solve3
+from calibration.geometry.blocks import VIEW, N, X, Y, solve3
+from calibration.geometry.undistortion import LANES
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -22,7 +22,7 @@ def linear_block(observed, on, rig, sums, xyz):
     ----------
     observed : (views * VIEW,) float
     on : (views * LANES,) float
-    rig : RigArrays
+    rig : CameraArrays
     sums : (SUMS * LANES,) float
         Work space.
     xyz : (3 * LANES,) float, m, from the pivot

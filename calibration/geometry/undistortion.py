@@ -5,15 +5,12 @@ Importing this module loads numba. Every loop over a block has a length known at
 writes one buffer at offsets known at compile time: that is what lets LLVM use the vector registers.
 """
 
-from functools import lru_cache
-
 import numpy as np
 from numba import njit
-from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.lenses import projection
-from calibration.lenses.compiled import distort_fisheye, distort_pinhole
+from calibration.geometry.lens import FISHEYE, IDEAL, lens_kind, lens_terms
+from calibration.geometry.lens_kernels import distort_fisheye, distort_pinhole
 from calibration.threads import over_chunks
 
 Float = NDArray[np.float64]
@@ -21,59 +18,11 @@ Float = NDArray[np.float64]
 LANES = 64
 """Points per block."""
 
-PINHOLE, FISHEYE, IDEAL = 0, 1, 2
-"""Kinds of lens; an ideal one has no distortion."""
-
 ROUNDS = 30
 """Newton steps after which a point has no inverse; four are the rule."""
 
-
-def lens_kind(model: str, distortion: ArrayLike) -> int:
-    """Return the kind of a lens: PINHOLE, FISHEYE or IDEAL.
-
-    Parameters
-    ----------
-    model : "pinhole" or "fisheye"
-    distortion : (n,) float
-
-    Returns
-    -------
-    kind : int
-    """
-    if model == "fisheye":
-        return FISHEYE
-    return PINHOLE if np.any(distortion) else IDEAL
-
-
-def lens_terms(model: str, distortion: ArrayLike) -> Float:
-    """Return what the blocks need of a lens: its coefficients and how far it goes before it folds back.
-
-    Parameters
-    ----------
-    model : "pinhole" or "fisheye"
-    distortion : (n,) float
-
-    Returns
-    -------
-    k : (13,) float
-        The last is the squared normalised radius at which the radial map stops growing; infinite if it never
-        does.
-    """
-    return _lens_terms(model, tuple(np.asarray(distortion, dtype=np.float64).tolist()))
-
-
-@lru_cache(maxsize=1024)
-def _lens_terms(model: str, distortion: tuple[float, ...]) -> Float:
-    k = np.append(projection.fill_coefficients(np.array(distortion)), np.inf)
-    if lens_kind(model, distortion) == PINHOLE:
-        top, bottom = Polynomial([1, k[0], k[1], k[4]]), Polynomial([1, k[5], k[6], k[7]])
-        # d/dr of r top / bottom is zero where this polynomial of r2 is.
-        slope = top * bottom + 2 * Polynomial([0, 1]) * (top.deriv() * bottom - top * bottom.deriv())
-        roots = np.concatenate([slope.trim().roots(), bottom.trim().roots()])
-        folds = roots.real[(np.abs(roots.imag) < 1e-9) & (roots.real > 0)]
-        k[12] = folds.min(initial=np.inf)
-    k.flags.writeable = False
-    return k
+CAREFUL = (10, 18)
+"""Rounds in which steps are halved, for points that Newton's full steps carry to and fro across a bend."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -84,7 +33,7 @@ def undistort_block(kind, k, block):
     ----------
     kind : int
     k : (13,) float
-        From `lens_terms`.
+        From `calibration.geometry.lens.lens_terms`.
     block : (8 * LANES,) float, normalised, cam
         Rows u, v, x, y, u_x, u_y, v_x, v_y. NaN in, or no inverse: NaN out.
     """
@@ -99,7 +48,7 @@ def undistort_block(kind, k, block):
         return
     c = (k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9], k[10], k[11])
     if kind == FISHEYE:
-        _fisheye_block(c, block)
+        _fisheye_block(c, k[12], block)
     else:
         _pinhole_block(c, k[12], block)
 
@@ -110,20 +59,30 @@ def _pinhole_block(k, fold, block):
         u, v = block[i], block[LANES + i]
         r2 = u * u + v * v
         scale = 1.0 - r2 * k[0] if -0.5 < r2 * k[0] < 0.5 else 1.0
+        reach = r2 * scale * scale
+        scale *= np.sqrt(0.5 * fold / reach) if reach >= fold else 1.0
         block[2 * LANES + i] = u * scale
         block[3 * LANES + i] = v * scale
-    for _ in range(ROUNDS):
+    for step in range(ROUNDS):
         pending = 0
+        pace = 0.5 if CAREFUL[0] <= step < CAREFUL[1] else 1.0
         for i in range(LANES):
             x, y = block[2 * LANES + i], block[3 * LANES + i]
             u, v, u_x, u_y, v_x, v_y = distort_pinhole(x, y, k)
             du, dv = block[i] - u, block[LANES + i] - v
-            scale = 1.0 / (u_x * v_y - u_y * v_x)
-            block[2 * LANES + i] = x + (v_y * du - u_y * dv) * scale
-            block[3 * LANES + i] = y + (u_x * dv - v_x * du) * scale
+            scale = pace / (u_x * v_y - u_y * v_x)
+            to_x = x + (v_y * du - u_y * dv) * scale
+            to_y = y + (u_x * dv - v_x * du) * scale
+            # Beyond the fold lies another branch of the lens: a step over it ends half-way to it, and one
+            # across the axis, which a flat slope near the fold provokes, half-way to the axis.
+            reach = to_x * to_x + to_y * to_y
+            back = np.sqrt(0.5 * (x * x + y * y + fold) / reach) if reach >= fold else 1.0
+            across = to_x * x + to_y * y < 0.0
+            block[2 * LANES + i] = 0.5 * x if across else to_x * back
+            block[3 * LANES + i] = 0.5 * y if across else to_y * back
             # Newton squares the error: one step from 1e-8 is at rounding error.
             pending += 1 if du * du + dv * dv > 1e-16 * (1.0 + u * u + v * v) else 0
-        if pending == 0:
+        if pending == 0 and pace == 1.0:
             break
     for i in range(LANES):
         x, y = block[2 * LANES + i], block[3 * LANES + i]
@@ -145,11 +104,11 @@ def _pinhole_block(k, fold, block):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fisheye_block(k, block):
+def _fisheye_block(k, fold, block):
     """Solve for the angle to the axis alone: the distortion is radial."""
     for i in range(LANES):
         block[2 * LANES + i] = np.sqrt(block[i] * block[i] + block[LANES + i] * block[LANES + i])
-        block[3 * LANES + i] = min(block[2 * LANES + i], 1.5)
+        block[3 * LANES + i] = min(block[2 * LANES + i], 0.95 * fold)
     for _ in range(ROUNDS):
         pending = 0
         for i in range(LANES):
@@ -157,8 +116,9 @@ def _fisheye_block(k, block):
             t2 = theta * theta
             miss = block[2 * LANES + i] - theta * (1.0 + t2 * (k[0] + t2 * (k[1] + t2 * (k[2] + t2 * k[3]))))
             slope = 1.0 + t2 * (3.0 * k[0] + t2 * (5.0 * k[1] + t2 * (7.0 * k[2] + t2 * 9.0 * k[3])))
-            theta += miss / slope
-            block[3 * LANES + i] = max(min(theta, 1.57), 0.0)
+            to = theta + miss / slope
+            to = to if to < fold else 0.5 * (theta + fold)
+            block[3 * LANES + i] = to if to >= 0.0 else 0.5 * theta
             pending += 1 if miss * miss > 1e-18 else 0
         if pending == 0:
             break
@@ -211,7 +171,7 @@ def normaliser(K: ArrayLike) -> Float:
 
 
 def undistort(xy: ArrayLike, K: ArrayLike, distortion: ArrayLike, model: str = "pinhole") -> Float:
-    """Undistort pixels as `calibration.lenses.projection.undistort` does, compiled and on all cores.
+    """Find the undistorted normalised coordinates of pixels, exactly, on all cores.
 
     Parameters
     ----------
@@ -223,7 +183,7 @@ def undistort(xy: ArrayLike, K: ArrayLike, distortion: ArrayLike, model: str = "
     Returns
     -------
     xy : (..., 2) float, normalised, cam
-        NaN where the lens model has no inverse or the pixel is NaN.
+        NaN where the lens model has no inverse (beyond the radius where it folds back) or the pixel is NaN.
 
     Examples
     --------

@@ -1,9 +1,37 @@
-"""Derivatives of the lens models with respect to their coefficients, compiled; importing this loads numba."""
+"""The arithmetic of `calibration.geometry.lens` and its derivatives, compiled; importing this loads numba.
+
+Scalar building blocks for the kernels of `calibration.bundle`, `calibration.points` and `triangulate`: they
+take one camera as plain numbers and release the GIL when called from a compiled loop.
+"""
 
 import numpy as np
 from numba import njit
 
-from calibration.lenses.compiled import FISHEYE
+from calibration.geometry import lens
+from calibration.geometry.lens import FISHEYE
+
+distort_pinhole = njit(inline="always", error_model="numpy")(lens.distort_pinhole)
+distort_fisheye = njit(inline="always", error_model="numpy")(lens.distort_fisheye)
+
+
+@njit(cache=True, error_model="numpy")
+def distort(x, y, k, model):
+    """Distort one normalised point; see `calibration.geometry.lens`.
+
+    Parameters
+    ----------
+    x, y : float, normalised, cam
+    k : (12,) float
+    model : int
+        A kind of lens; an ideal one is a pinhole lens without coefficients.
+
+    Returns
+    -------
+    u, v, u_x, u_y, v_x, v_y : float
+    """
+    if model == FISHEYE:
+        return distort_fisheye(x, y, k)
+    return distort_pinhole(x, y, k)
 
 
 @njit(cache=True, error_model="numpy")
@@ -15,7 +43,7 @@ def lens_derivatives(x, y, k, model, out):
     x, y : float, normalised, cam
     k : (12,) float
     model : int
-        As `calibration.lenses.compiled.distort` takes it.
+        As `distort` takes it.
     out : (2, 12) float
         d(u, v) / dk, written to.
     """

@@ -1,1 +1,0 @@
-"""Lens models: projection and its inverse, their Jacobians, conversion from one model to another."""
