@@ -1,6 +1,7 @@
 """Does a project's rig still fit its trials, which camera moved, and a rig with only that one refined."""
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from triangulate.points.image_bounds import inside_images
 from triangulate.projects.identities import identified
 from triangulate.projects.project import Project, Trial
 from triangulate.projects.resolution import at_calibrated_size
+from triangulate.projects.rig_stages import calibrated_rig
 
 MOST_FRAMES = 2000
 """Frames of a trial that are looked at, evenly picked: more would not tell more."""
@@ -62,11 +64,11 @@ def drifts(project: Project) -> Iterable[tuple[Trial, DriftReport | str]]:
     """
     if not project.rig_file.is_file():
         return
-    rig = Rig.load(project.rig_file)
+    load = cache(lambda: calibrated_rig(project))
     for trial in project.trials:
         if _detections_file(project, trial).is_file():
             try:
-                yield trial, trial_drift(project, trial, rig)
+                yield trial, trial_drift(project, trial, load())
             except (CalibrationError, ProjectError, TriangulationError, ValueError) as error:
                 yield trial, f"whether the rig still fits cannot be told: {error}"
 
@@ -94,17 +96,15 @@ def refine_project(
     Raises
     ------
     ProjectError
-        If the file exists, there is no rig, no camera has moved, it cannot be told which, or something speaks
-        against its having moved: a wrong lens, keypoints that do not agree on it.
+        If the file exists, there is no rig or it is out of date, no camera has moved, it cannot be told
+        which, or something speaks against its having moved: a wrong lens, keypoints that do not agree on it.
     CalibrationError
         If the cameras share too few keypoints, with the counts.
     """
     out = project.folder / "calibration-refined.toml" if out is None else out
     if out.exists():
         raise ProjectError(f"{out} exists and is not overwritten: name another file, or move it away")
-    if not project.rig_file.is_file():
-        raise ProjectError(f"{project.rig_file} is not there yet; run `triangulate calibrate` first")
-    rig = Rig.load(project.rig_file).select(project.cameras)
+    rig = calibrated_rig(project).select(project.cameras)
     found = [_points(project, trial, rig) for trial in trials]
     xy = np.concatenate([_seen_by(rig, views, points) for views, points, _ in found])
     keypoint = [name for _, _, names in found for name in names]
