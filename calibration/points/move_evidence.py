@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.points.refining import PointsReport, refine_cameras
+from calibration.points.refining import PointsReport, median_known, refine_cameras
 from calibration.points.solver import triangulated_points
 from calibration.rig import Rig
 from calibration.similarity import fit_similarity
@@ -198,7 +198,7 @@ def _held(  # noqa: PLR0917
     if apart[0] <= HELD * metres and apart[1] <= HELD * radians:
         return ""
     others = [other for other in range(len(rig)) if rig.names[other] not in report.refined]
-    usual = float(np.nanmedian(report.after_px[others])) if others else np.nan
+    usual = median_known(report.after_px[others])
     if not report.after_px[view] > WORSE * usual and (keypoint is None or len(set(keypoint)) > 1):
         return ""
     return (
