@@ -114,6 +114,46 @@ def test_refine_writes_a_new_file_and_moves_one_camera_only(tmp_path):
         refine_project(project, project.trials)
 
 
+def with_names_exchanged(rig, one, two):
+    other = {one: two, two: one}
+    return Rig(
+        cameras=tuple(replace(camera, name=other.get(camera.name, camera.name)) for camera in rig.cameras)
+    )
+
+
+@pytest.mark.usefixtures("read")
+@pytest.mark.parametrize("pair", [("north", "east"), ("north", "south"), ("south", "west")])
+def test_exchanged_files_are_not_refined_away(tmp_path, pair):
+    project_with(tmp_path, with_names_exchanged(now, *pair))
+    done = CliRunner().invoke(app, ["check", str(tmp_path)])
+    told = " ".join(done.output.split())
+    assert re.search(rf"the files of ({pair[0]} and {pair[1]}|{pair[1]} and {pair[0]}) look exchanged", told)
+    assert "triangulate refine" not in told
+    assert "has moved" not in told
+    for named in (
+        (),
+        ("--camera", pair[0]),
+        ("--camera", pair[1]),
+        ("--camera", pair[0], "--camera", pair[1]),
+    ):
+        done = CliRunner().invoke(app, ["refine", str(tmp_path), *named])
+        assert done.exit_code == 1
+        told = " ".join(done.output.split())
+        assert re.search(r"nothing is written: the files of \w+ and \w+ look exchanged", told)
+        assert not (tmp_path / "calibration-refined.toml").exists()
+
+
+def test_what_is_said_of_several_cameras_are_sentences(tmp_path):
+    project = project_with(tmp_path, knocked("south", "west"))
+    with pytest.raises(ProjectError) as caught:
+        refine_project(project, project.trials)
+    said = str(caught.value)
+    assert said.count("has moved by") == 2
+    assert said.count("or calibrate again") == 1
+    assert all(line[-1] in ".:" for line in said.splitlines())
+    assert said.endswith("Say which with --camera NAME.")
+
+
 def with_wrong_lens(name):
     """A camera of the rig has the lens of another: 10% longer."""
     return Rig(

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
-from calibration.points.drift import DriftReport, check_drift
+from calibration.points.drift import PER_PAIR, DriftReport, check_drift
+from calibration.points.exchanged_views import exchange
 from calibration.points.move_evidence import objections
+from calibration.points.problem import Observations
 from calibration.points.refining import PointsReport, refine_cameras
 from calibration.rig import Rig
 from calibration.rig_files.draws import draws_file, load_draws
@@ -97,7 +99,8 @@ def refine_project(
     ------
     ProjectError
         If the file exists, there is no rig or it is out of date, no camera has moved, it cannot be told
-        which, or something speaks against its having moved: a wrong lens, keypoints that do not agree on it.
+        which, the files of two look exchanged, or something speaks against a move: a wrong lens, keypoints
+        that do not agree on it, a held camera that it does not fit.
     CalibrationError
         If the cameras share too few keypoints, with the counts.
     """
@@ -109,6 +112,9 @@ def refine_project(
     xy = np.concatenate([_seen_by(rig, views, points) for views, points, _ in found])
     keypoint = [name for _, _, names in found for name in names]
     draws = _draws(project)
+    swapped = exchange(rig, xy[Observations.of(xy, rig).spread_out(PER_PAIR)])
+    if swapped is not None:
+        raise ProjectError(f"nothing is written: {swapped}")
     moved = tuple(cameras) or _moved(check_drift(rig, xy, keypoint=keypoint, draws=draws))
     refined, report = refine_cameras(rig, xy, cameras=moved)
     against = objections(rig, refined, report, xy, keypoint=keypoint, draws=draws)
@@ -124,7 +130,7 @@ def _moved(report: DriftReport) -> tuple[str, ...]:
     if report.objections:
         raise ProjectError(f"nothing is written: {report}")
     if not report.certain:
-        raise ProjectError(f"{report} Say which with --camera NAME, or calibrate again.")
+        raise ProjectError(f"{report}\nSay which with --camera NAME.")
     return report.moved
 
 
