@@ -64,13 +64,15 @@ def fit_similarity(
     source, target, weight = source[known], target[known], weight[known] / weight[known].sum()
     source_mean, target_mean = weight @ source, weight @ target
     a, b = source - source_mean, target - target_mean
+    size, target_size = (float(np.abs(one).max()) or 1.0 for one in (a, b))
+    a, b = a / size, b / target_size  # squares of any unit stay within the numbers there are
     for name, centred in (("source", a), ("target", b)):
         spread = np.linalg.svd(np.sqrt(weight)[:, None] * centred, compute_uv=False)
         if not spread[1] > COLLINEAR * spread[0]:
             raise CalibrationError(f"the {len(a)} {name} points lie on one line: add one that is not on it")
     U, stretch, Vt = np.linalg.svd((weight[:, None] * b).T @ a)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))])
-    factor = float(stretch @ sign / (weight @ (a**2).sum(axis=1))) if scale else 1.0
+    factor = float(stretch @ sign / (weight @ (a**2).sum(axis=1))) * (target_size / size) if scale else 1.0
     rotation = Rotation.from_matrix((U * sign) @ Vt)
     translation = target_mean - factor * rotation.apply(source_mean)
     return factor, RigidTransform.from_components(translation, rotation)
@@ -127,7 +129,7 @@ def scaled_to_length(rig: Rig, a: ArrayLike, b: ArrayLike, length: float) -> Rig
     a, b = frozen(a, ("n", 3), "a"), frozen(b, ("n", 3), "b")
     if a.shape != b.shape:
         raise ShapeError(f"a and b: expected one shape, got {a.shape} and {b.shape}")
-    if not length > 0:
+    if not (np.isfinite(length) and length > 0):
         raise ValueError(f"length: expected a positive length in m, got {length}")
     distance = np.linalg.norm(a - b, axis=1)
     distance = distance[np.isfinite(distance) & (distance > 0)]

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.arrays import frozen
 from calibration.errors import ShapeError
-from calibration.geometry.two_views import epipolar_error, essential_of_pose
+from calibration.points.exchanged_views import exchange, pair_errors
 from calibration.points.move_evidence import objections
 from calibration.points.problem import Observations
-from calibration.points.refining import FEWEST, PointsReport, refine_cameras
+from calibration.points.refining import PointsReport, refine_cameras
 from calibration.rig import Rig
 
 Float = NDArray[np.float64]
@@ -47,6 +46,8 @@ class DriftReport:
         Of that refinement; None where all agree.
     objections : tuple of str
         What speaks against these moves: a wrong lens, say, or keypoints that do not agree on them.
+    exchanged : tuple of str
+        Two cameras whose files look exchanged; then these are the ones that `moved`, and nothing is refined.
     """
 
     names: tuple[str, ...]
@@ -59,12 +60,15 @@ class DriftReport:
     mended: Rig
     points: PointsReport | None
     objections: tuple[str, ...] = ()
+    exchanged: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Verdict in words."""
         if not self.moved:
             return f"all cameras agree: epipolar distances are below {self.limit_px:.2f} px in every pair"
         if self.objections:
+            if self.exchanged:
+                return "; ".join(self.objections)
             told = ", ".join(self.moved)
             return f"{told} no longer fits the other cameras, which is no move: " + "; ".join(self.objections)
         rows = [] if self.certain else ["something has moved, but another camera may be the one:"]
@@ -72,9 +76,10 @@ class DriftReport:
             view = self.names.index(name)
             rows.append(
                 f"{name} has moved by {1e3 * self.shift[view]:.1f} mm and {self.turn[view]:.2f} degrees: its "
-                f"points are {np.nanmax(self.pair_px[view]):.1f} px off the other cameras' epipolar lines "
-                f"(agreement ends at {self.limit_px:.2f} px); refine it, or calibrate again"
+                f"points are {np.nanmax(self.pair_px[view]):.1f} px off the other cameras' epipolar lines."
             )
+        what = "the one that moved" if not self.certain else "it" if len(self.moved) == 1 else "them"
+        rows.append(f"Agreement ends at {self.limit_px:.2f} px; refine {what}, or calibrate again.")
         return "\n".join(rows)
 
 
@@ -119,6 +124,21 @@ def check_drift(
     chosen = Observations.of(points, rig).spread_out(PER_PAIR)
     points = points[chosen]
     keypoint = None if keypoint is None else [keypoint[point] for point in chosen]
+    swapped = exchange(rig, points)
+    if swapped is not None:
+        return DriftReport(
+            names=rig.names,
+            moved=swapped.names,
+            certain=True,
+            pair_px=pair_errors(rig, points),
+            limit_px=swapped.after_px + tolerance_px,
+            shift=np.zeros(len(rig)),
+            turn=np.zeros(len(rig)),
+            mended=rig,
+            points=None,
+            objections=(str(swapped),),
+            exchanged=swapped.names,
+        )
     _, free = refine_cameras(rig, points)
     limit = 0.6745 * free.sigma + tolerance_px  # the median of a normal error, and what is tolerated
     pair_px = pair_errors(rig, points)
@@ -148,33 +168,6 @@ def check_drift(
         points=report,
         objections=against,
     )
-
-
-def pair_errors(rig: Rig, xy: ArrayLike) -> Float:
-    """How far points are from the epipolar lines of every pair of cameras, without triangulating anything.
-
-    Parameters
-    ----------
-    rig : Rig
-    xy : (points, views, 2) float, px
-
-    Returns
-    -------
-    error : (views, views) float, px
-        Medians of Sampson's distance; NaN on the diagonal and for pairs that share fewer than 20 points.
-    """
-    uv = rig.undistort(xy)
-    error = np.full((len(rig), len(rig)), np.nan)
-    for a, b in combinations(range(len(rig)), 2):
-        both = np.isfinite(uv[:, [a, b], 0]).all(axis=1)
-        if both.sum() < FEWEST:
-            continue
-        one, two = rig.cameras[a], rig.cameras[b]
-        b_from_a = two.cam_from_world * one.cam_from_world.inv()
-        E = essential_of_pose(b_from_a.rotation.as_matrix(), b_from_a.translation)
-        focal = np.sqrt(one.intrinsics.K[0, 0] * two.intrinsics.K[0, 0])
-        error[a, b] = error[b, a] = focal * np.median(epipolar_error(E, uv[both, a], uv[both, b]))
-    return error
 
 
 def _outsiders(bad: NDArray[np.bool_], pair_px: Float) -> list[int]:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.points.refining import PointsReport, refine_cameras
-from calibration.points.solver import triangulated_points
+from calibration.points.refining import PointsReport, median_known, refine_cameras
+from calibration.points.solver import CUTOFF, triangulated_points
 from calibration.rig import Rig
 from calibration.similarity import fit_similarity
 
@@ -19,6 +19,9 @@ Float = NDArray[np.float64]
 
 MOST_REJECTED = 0.15
 """Part of a camera's observations that may stay rejected in its new place."""
+
+MOST_HELD = 0.5
+"""The same of a camera that is held: it may see little that others see well, but not mostly that."""
 
 BETTER = 0.8
 """Part of the error of before up to which a keypoint's error must fall for the keypoint to want the move."""
@@ -72,7 +75,7 @@ def objections(
     Returns
     -------
     objections : tuple of str
-        One sentence for each camera of which something does.
+        One sentence for each camera of which something does, also for held ones that the move does not fit.
     """
     said = []
     for name in report.refined:
@@ -82,12 +85,18 @@ def objections(
         reason = (
             _lens(rig, report, xy, view)
             or _focal_length(rig, refined, report, xy, view)
-            or _rejected(report, view)
+            or _rejected(refined, report, xy, view, keypoint)
             or _some_keypoints(rig, refined, report, xy, view, keypoint)
             or _held(rig, report, view, apart, keypoint, draws)
         )
         if reason:
             said.append(f"{move}, but {reason}")
+    said += [
+        f"{name}, which is held, would keep {part:.0%} of its observations rejected: it may be another "
+        f"camera that moved, or {name} as well"
+        for name, part in zip(report.names, report.rejected, strict=True)
+        if name not in report.refined and part > MOST_HELD
+    ]
     return tuple(said)
 
 
@@ -148,13 +157,37 @@ def _lens(rig: Rig, report: PointsReport, xy: Float, view: int) -> str:
     )
 
 
-def _rejected(report: PointsReport, view: int) -> str:
+def _rejected(
+    refined: Rig, report: PointsReport, xy: Float, view: int, keypoint: Sequence[str] | None
+) -> str:
     if not report.rejected[view] > MOST_REJECTED:
         return ""
+    whose = _mostly_rejected(refined, report, xy, view, keypoint)
     return (
         f"{report.rejected[view]:.0%} of its observations would stay rejected ({MOST_REJECTED:.0%} at most "
-        "are, where a camera moved): look for wrong labels, frames out of step or a wrong lens"
+        f"are, where a camera moved){whose}: look for wrong labels, frames out of step or a wrong lens"
     )
+
+
+def _mostly_rejected(
+    refined: Rig, report: PointsReport, xy: Float, view: int, keypoint: Sequence[str] | None
+) -> str:
+    """Name the keypoints of which a camera rejects far more than of the others."""
+    if keypoint is None:
+        return ""
+    error = np.linalg.norm(xy[:, view] - refined.cameras[view].project(report.xyz), axis=1)
+    seen = np.isfinite(xy[:, view, 0]) & np.isfinite(report.xyz[:, 0])
+    names = np.asarray(keypoint)
+    shares = {
+        name: float(np.mean(~(error[own] < CUTOFF * report.sigma)))
+        for name in dict.fromkeys(keypoint)
+        if (own := seen & (names == name)).sum() >= FEWEST
+    }
+    usual = float(np.median(list(shares.values()))) if shares else 0.0
+    worst = [name for name, share in shares.items() if share > max(MOST_REJECTED, 2 * usual)]
+    if not worst or len(worst) == len(shares):
+        return ""
+    return f", most of them of {_listed(worst)}, few of {_listed([n for n in shares if n not in worst])}"
 
 
 def _some_keypoints(  # noqa: PLR0917
@@ -198,7 +231,7 @@ def _held(  # noqa: PLR0917
     if apart[0] <= HELD * metres and apart[1] <= HELD * radians:
         return ""
     others = [other for other in range(len(rig)) if rig.names[other] not in report.refined]
-    usual = float(np.nanmedian(report.after_px[others])) if others else np.nan
+    usual = median_known(report.after_px[others])
     if not report.after_px[view] > WORSE * usual and (keypoint is None or len(set(keypoint)) > 1):
         return ""
     return (

@@ -167,7 +167,17 @@ def _check_ties(rig: Rig, observations: Observations, free: Sequence[str]) -> No
         )
 
 
-def _median(errors: Float) -> float:
+def median_known(errors: Float) -> float:
+    """Median of what is known, NaN where nothing is.
+
+    Parameters
+    ----------
+    errors : (n,) float
+
+    Returns
+    -------
+    median : float
+    """
     known = errors[np.isfinite(errors)]
     return float(np.median(known)) if len(known) else float("nan")
 
@@ -210,13 +220,13 @@ def _report(  # noqa: PLR0917
         names=rig.names,
         refined=tuple(names),
         observations=np.bincount(observations.view, minlength=len(rig)),
-        before_px=np.array([_median(before[rows]) for rows in own]),
-        after_px=np.array([_median(after[rows]) for rows in own]),
+        before_px=np.array([median_known(before[rows]) for rows in own]),
+        after_px=np.array([median_known(after[rows]) for rows in own]),
         rejected=np.array(
             [np.mean(~(after[rows] < CUTOFF * solution.sigma)) if rows.any() else 0.0 for rows in own]
         ),
-        median_before=_median(before),
-        median_after=_median(after),
+        median_before=median_known(before),
+        median_after=median_known(after),
         sigma=solution.sigma,
         center_sigma=sigma,
         moved=np.linalg.norm(refined.centers - rig.centers, axis=1),

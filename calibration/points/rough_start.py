@@ -70,18 +70,19 @@ def calibrate_points(
     CalibrationError
         If no two cameras see enough points from different directions, a camera cannot be placed, or the
         rays are so nearly parallel that near and far are not told apart.
+    ValueError
+        If there are fewer than two cameras.
     """
     names, lenses = tuple(intrinsics), tuple(intrinsics.values())
+    if len(names) < 2:
+        raise ValueError(f"intrinsics: two cameras are needed at least, got {', '.join(names) or 'none'}")
     everything = frozen(xy, ("...", len(names), 2), "xy").reshape(-1, len(names), 2)
     unplaced = Rig(cameras=tuple(Camera(name=name, intrinsics=one) for name, one in intrinsics.items()))
     points = everything[Observations.of(everything, unplaced).spread_out(PER_PAIR)]
     uv = np.stack([one.undistort(points[:, view]) for view, one in enumerate(lenses)], axis=1)
     pairs = _pairs(uv, lenses)
     if not pairs:
-        raise CalibrationError(
-            f"no two of {', '.join(names)} see {FEWEST} points together from different directions: move the "
-            "point through what neighbours see, or place the cameras further apart"
-        )
+        raise CalibrationError(_no_pair(everything, names, lenses))
     found: tuple[Rig, PointsReport] | None = None
     failures = []
     for a, b, b_from_a in pairs[:TRIES]:
@@ -102,6 +103,35 @@ def calibrate_points(
         rig, report = _clearer((rig, report), other)
     to_first = rig.cameras[0].cam_from_world
     return rig.moved(to_first), replace(report, xyz=to_first.apply(report.xyz))
+
+
+def _no_pair(xy: Float, names: tuple[str, ...], lenses: Sequence[Intrinsics]) -> str:
+    """Say why no two cameras tell where they are: what they see together is too little, or tells nothing."""
+    seen = np.stack([np.isfinite(one.undistort(xy[:, view])).all(axis=1) for view, one in enumerate(lenses)])
+    together = {
+        pair: int((seen[pair[0]] & seen[pair[1]]).sum()) for pair in combinations(range(len(names)), 2)
+    }
+    (a, b), most = max(together.items(), key=lambda one: one[1])
+    who = f"{names[a]} and {names[b]}"
+    if most < FEWEST:
+        outside = int((np.isfinite(xy).all(axis=2).T & ~seen).sum())
+        beyond = f"; {outside} observations lie where no ray of the lens leads" if outside else ""
+        return (
+            f"no two of {', '.join(names)} see {FEWEST} points together: {who} share most, {most}{beyond}. "
+            "Move the point through what neighbours see"
+        )
+    distinct = min(len(np.unique(xy[seen[a] & seen[b], view], axis=0)) for view in (a, b))
+    if distinct < FEWEST:
+        return (
+            f"no two of {', '.join(names)} see {FEWEST} different points together: {who} share {most}, which "
+            f"are at {distinct} different pixels. Check that these are pixels of a point that moves"
+        )
+    return (
+        f"no two of {', '.join(names)} see {FEWEST} points together from different directions: {who} share "
+        f"{most}, but no relative place of the two explains {FEWEST} of them within {START_PX:g} px. Check "
+        "that these are pixels, synchronous and of one point, and the lenses; move the point through a "
+        "volume, or place the cameras further apart"
+    )
 
 
 def _clearer(one: tuple[Rig, PointsReport], other: tuple[Rig, PointsReport]) -> tuple[Rig, PointsReport]:

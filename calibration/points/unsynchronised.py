@@ -13,6 +13,7 @@ from calibration.camera import Camera
 from calibration.errors import CalibrationError
 from calibration.geometry.two_views import epipolar_error, essential_matrix, parallax, relative_pose
 from calibration.points.moving_point import Clocks, Motion, Track, interpolated
+from calibration.points.refining import median_known
 from calibration.points.solver import triangulated_points
 from calibration.points.spline_bundle import (
     CUTOFF,
@@ -180,8 +181,10 @@ class _Build:
         mine = [shared & (self.sightings.view == view) for view in range(len(self.names))]
         motion = replace(
             motion,
-            errors_px=np.array([np.nanmedian(error[rows]) for rows in mine]),
-            rejected=np.array([np.mean(~(error[rows] < CUTOFF * self.sigma)) for rows in mine]),
+            errors_px=np.array([median_known(error[rows]) for rows in mine]),
+            rejected=np.array(
+                [np.mean(~(error[rows] < CUTOFF * self.sigma)) if rows.any() else 0.0 for rows in mine]
+            ),
         )
         return self._rig(range(len(self.names))).moved(new_from_old), motion
 

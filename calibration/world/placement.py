@@ -21,15 +21,35 @@ OFF_BOARD = 0.02
 """Error of a board's triangulated corners, as a part of its size, above which it was not seen well enough."""
 
 
+MISFIT = 0.1
+"""Root mean square distance of points from where they are known to be, as a part of the points' spread, above
+which they are not the same points."""
+
+NOTABLE = 0.01
+"""The same where a mirror image fits clearly better, as it does for points that are nearly flat."""
+
+CLEARLY = 0.25
+"""Part of that distance to which a mirror image must bring it to be what is wrong."""
+
 FLAT = 1e-9
 """Height over the floor, as a part of its extent, that says which side is up."""
+
+ALONG = 1e-3
+"""Sine of the angle to the floor's normal below which `forward` says no direction on the floor."""
+
+SMALLEST = 1e-9
+"""Least factor, and inverse of the largest, by which a rig is scaled to points: beyond, they are not in m."""
 
 EXACT = 1e-12
 """Least distance from a plane, as a part of the points' extent, that counts as an error: less is rounding."""
 
 
 def placed_on_points(rig: Rig, xyz: ArrayLike, known: ArrayLike, *, scale: bool = False) -> Rig:
-    """Move the world such that points come to lie where they are known to be.
+    """Move the world such that points come to lie where they are known to be, as nearly as they can.
+
+    Measured points are off by some millimetres, which least squares share out. Distances of which the root
+    mean square is above a tenth of the points' spread are refused, and smaller ones (above a hundredth) where
+    a mirror image fits clearly better; what is below is not told.
 
     Parameters
     ----------
@@ -48,10 +68,52 @@ def placed_on_points(rig: Rig, xyz: ArrayLike, known: ArrayLike, *, scale: bool 
     Raises
     ------
     CalibrationError
-        If fewer than three points are known or they lie on one line.
+        If fewer than three points are known, they lie on one line, or they do not lie to each other as the
+        known ones do, with the distance that stays and whether a mirror image would fit.
     """
+    xyz, known = frozen(xyz, ("points", 3), "xyz"), frozen(known, ("points", 3), "known")
     factor, new_from_old = fit_similarity(xyz, known, scale=scale)
+    if not (SMALLEST < factor < 1 / SMALLEST):
+        raise CalibrationError(
+            f"the known points are {factor:.3g} times as large as the points of the rig: give both in metres"
+        )
+    off, spread = _misfit(xyz, known, factor, new_from_old)
+    mirrored = xyz * [1.0, 1.0, -1.0]
+    flipped = _misfit(mirrored, known, *fit_similarity(mirrored, known, scale=scale))[0]
+    if not off <= MISFIT * spread or (off > NOTABLE * spread and flipped < CLEARLY * off):
+        raise CalibrationError(
+            f"the points stay {1e3 * off:.4g} mm (rms) off where they are known to be, "
+            f"{100 * off / spread:.3g}% of their spread of {1e3 * spread:.4g} mm: "
+            + _why(flipped, off, spread, scale)
+        )
     return rig.scaled(factor).moved(new_from_old)
+
+
+def _misfit(xyz: Float, known: Float, factor: float, new_from_old: RigidTransform) -> tuple[float, float]:
+    """Root mean square distance that stays, and of the known points from their middle, m."""
+    both = np.isfinite(xyz).all(axis=1) & np.isfinite(known).all(axis=1)
+    off = new_from_old.apply(factor * xyz[both]) - known[both]
+    return _rms(off), _rms(known[both] - known[both].mean(axis=0))
+
+
+def _rms(vectors: Float) -> float:
+    size = max(
+        float(np.abs(vectors).max()), np.finfo(float).tiny
+    )  # whatever the unit, squares do not overflow
+    return size * float(np.sqrt(((vectors / size) ** 2).sum(axis=1).mean()))
+
+
+def _why(flipped: float, off: float, spread: float, scale: bool) -> str:
+    if flipped <= MISFIT * spread and flipped < CLEARLY * off:
+        return (
+            f"their mirror image fits ({1e3 * flipped:.4g} mm): an axis of the known points has the wrong "
+            "sign, or two axes are exchanged"
+        )
+    size = "" if scale else ", and that both are in metres (scale=True takes the rig's scale from the points)"
+    return (
+        f"their mirror image does not fit either ({1e3 * flipped:.4g} mm): check that the points come in the "
+        f"same order{size}"
+    )
 
 
 def placed_on_board(rig: Rig, observations: BoardObservations, frame: int = 0) -> Rig:
@@ -125,7 +187,7 @@ def placed_on_floor(
     CalibrationError
         If the points do not span a plane, or nothing says which side is up.
     ValueError
-        If `forward` is no direction.
+        If `forward` is no direction, or upright on the floor.
     """
     points = frozen(floor, ("points", 3), "floor")
     middle, up = _plane(points[np.isfinite(points).all(axis=1)])
@@ -134,11 +196,17 @@ def placed_on_floor(
         raise CalibrationError("above: the points lie in the floor, so they do not say which side is up")
     up = up * np.sign(side)
     ahead = np.array([1.0, 0, 0]) if forward is None else frozen(forward, (3,), "forward")
-    if not np.linalg.norm(ahead) > 0:
+    if not (np.isfinite(ahead).all() and ahead.any()):
         raise ValueError(f"forward: expected a direction, got {ahead.tolist()}")
+    ahead = ahead / np.abs(ahead).max()
     ahead = ahead / np.linalg.norm(ahead)
     ahead = ahead - (ahead @ up) * up
-    if np.linalg.norm(ahead) < 1e-3:
+    if np.linalg.norm(ahead) < ALONG:
+        if forward is not None:
+            raise ValueError(
+                f"forward: expected a direction along the floor, got {np.asarray(forward).tolist()}, "
+                "which is upright on it"
+            )
         ahead = np.cross(up, [0.0, 0, 1.0])
     ahead /= np.linalg.norm(ahead)
     new_from_old = Rotation.from_matrix(np.array([ahead, np.cross(up, ahead), up]))

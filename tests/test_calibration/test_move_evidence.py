@@ -1,5 +1,6 @@
 """A camera that moved is mended; a wrong lens, and labels that disagree, are not called a move."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import Intrinsics, Rig, ShapeError, check_drift, refine_cameras
+from calibration.points.exchanged_views import exchange
 from calibration.points.move_evidence import held_to, objections
 from tests.rigs import looking_at
 
@@ -88,6 +90,46 @@ def test_labels_that_disagree_between_views_are_named(seed):
     (said,) = objections(now, refined, report, xy, keypoint=keypoint)
     assert said.startswith("cam1 would move by")
     assert "stay rejected" in said or "keypoints fit better there" in said
+    assert "k2, k5, k7" in said
+
+
+def exchanged(rig, one, two):
+    order = list(rig.names)
+    a, b = order.index(one), order.index(two)
+    order[a], order[b] = two, one
+    cameras = (replace(camera, name=name) for camera, name in zip(rig.cameras, order, strict=True))
+    return Rig(cameras=tuple(cameras)).select(rig.names)
+
+
+@pytest.mark.parametrize("pair", [("cam0", "cam1"), ("cam0", "cam2"), ("cam1", "cam3")])
+def test_exchanged_files_are_no_move(pair):
+    xy, keypoint = flat(filmed(now, np.random.default_rng(0)))
+    old = exchanged(now, *pair)
+    report = check_drift(old, xy, keypoint=keypoint)
+    assert f"{pair[0]} and {pair[1]}" in str(report)
+    assert re.match(r"the files of .* look exchanged", str(report))
+    if pair == ("cam0", "cam1"):
+        assert report.exchanged == pair
+    else:  # to exchange both opposite pairs of this ring is to turn it by half: either explains the points
+        assert all(name in str(report) for name in now.names)
+    assert report.mended is old
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("millimetres", "degrees"), [(20, 0.5), (300, 5), (2000, 0), (0, 40)])
+def test_a_move_is_not_taken_for_an_exchange(seed, millimetres, degrees):
+    rng = np.random.default_rng(seed)
+    after = moved(now, int(rng.integers(4)), rng, millimetres=millimetres, degrees=degrees)
+    assert exchange(now, filmed(after, rng).reshape(-1, 4, 2)) is None
+
+
+def test_a_held_camera_that_contradicts_speaks_against_a_move():
+    xy, keypoint = flat(filmed(now, np.random.default_rng(0)))
+    old = exchanged(now, "cam0", "cam1")
+    refined, report = refine_cameras(old, xy, cameras=["cam1"])
+    assert report.rejected[0] > 0.5
+    said = objections(old, refined, report, xy, keypoint=keypoint)
+    assert any("cam0, which is held, would keep" in one for one in said)
 
 
 def test_keypoints_that_want_a_move_are_named_where_others_do_not():

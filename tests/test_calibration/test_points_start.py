@@ -114,6 +114,30 @@ def test_what_cannot_be_placed_is_named():
         calibrate_points(shuffled, lenses)
 
 
+def test_one_camera_or_none_is_too_few():
+    xy = observed(np.random.default_rng(2).uniform(-0.5, 0.5, (50, 3)))
+    with pytest.raises(ValueError, match="two cameras are needed at least, got none"):
+        calibrate_points(xy[:, :0], {})
+    with pytest.raises(ValueError, match="two cameras are needed at least, got cam0"):
+        calibrate_points(xy[:, :1], {"cam0": lenses["cam0"]})
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.0, "see 20 different points together: cam0 and cam1 share 200, which are at 1 different pixels"),
+        (300.0, "see 20 different points together: cam0 and cam1 share 200, which are at 1 different pixels"),
+        (1e300, "share most, 0; 1000 observations lie where no ray of the lens leads"),
+        (None, "cam0 and cam1 share 200, but no relative place of the two explains 20 of them within 3 px"),
+    ],
+)
+def test_points_that_are_seen_together_are_not_said_to_be_missing(value, said):
+    noise = np.random.default_rng(2).uniform(0, 1000, (200, 5, 2))
+    xy = noise if value is None else np.full_like(noise, value)
+    with pytest.raises(CalibrationError, match=said):
+        calibrate_points(xy, lenses)
+
+
 @pytest.mark.recordings
 def test_twelve_cameras_without_their_rough_rig(recordings):
     """The same rig as from the shipped start, to a few millimetres in one of about a metre."""

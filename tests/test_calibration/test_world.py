@@ -92,6 +92,41 @@ def test_placed_on_known_points():
     np.testing.assert_allclose(scaled.centers, 3 * rig.centers, atol=1e-9)
 
 
+def test_points_that_are_off_by_millimetres_are_averaged():
+    known = rng.normal(size=(12, 3))
+    off = known + rng.normal(0, 0.005, known.shape)
+    placed = world.placed_on_points(rig, off, known)
+    np.testing.assert_allclose(placed.centers, rig.centers, atol=0.05)
+
+
+def test_known_points_of_a_mirrored_world_are_refused():
+    known = rng.normal(size=(5, 3))
+    with pytest.raises(
+        CalibrationError, match=r"stay .* mm \(rms\) off .* their mirror image fits \(.* mm\)"
+    ):
+        world.placed_on_points(rig, known, known * [1, 1, -1])
+    with pytest.raises(CalibrationError, match="their mirror image fits"):
+        world.placed_on_points(rig, somewhere.apply(known), 3 * known[:, [1, 0, 2]], scale=True)
+
+
+def test_known_points_in_another_order_or_unit_are_refused():
+    known = rng.normal(size=(8, 3))
+    with pytest.raises(CalibrationError, match=r"mirror image does not fit either .* the same order$"):
+        world.placed_on_points(rig, known, known[::-1], scale=True)
+    with pytest.raises(CalibrationError, match="both are in metres"):
+        world.placed_on_points(rig, known, 1e3 * known)
+
+
+@pytest.mark.parametrize("times", [1e-300, 1e-200, 1e-12, 1e12, 1e200, 1e300])
+def test_known_points_of_impossible_size_are_said_to_be(times):
+    known = rng.normal(size=(8, 3))
+    for one, other in ((known * times, known), (known, known * times)):
+        with pytest.raises(CalibrationError, match=r"the known points are 1e.* times as large"):
+            world.placed_on_points(rig, one, other, scale=True)
+        with pytest.raises(CalibrationError, match="both are in metres"):
+            world.placed_on_points(rig, one, other)
+
+
 def board_frame(rig_now, world_from_board):
     board = Board.charuco(columns=8, rows=11, square=0.024, marker=0.018, dictionary="4X4_1000")
     xy = rig_now.project(world_from_board.apply(board.corners)).swapaxes(0, 1)[None]
@@ -138,6 +173,20 @@ def test_placed_on_the_floor_despite_lifted_feet():
     np.testing.assert_allclose(turned, expected, atol=2e-3)
 
 
+def test_a_direction_upright_on_the_floor_is_no_direction_along_it():
+    feet = np.column_stack([rng.uniform(-1, 1, (50, 2)), np.zeros(50)])
+    for moved in (RigidTransform.identity(), somewhere):
+        upright = moved.rotation.apply([0, 0, 1.0])
+        for forward in (upright, -1e9 * upright):
+            with pytest.raises(ValueError, match=r"forward: expected a direction along the floor, got \["):
+                world.placed_on_floor(rig.moved(moved), moved.apply(feet), forward=forward)
+    far = world.placed_on_floor(rig, feet, forward=[1e300, 0, 0])
+    near = world.placed_on_floor(rig, feet, forward=[1.0, 0, 0])
+    np.testing.assert_allclose(far.centers, near.centers)
+    with pytest.raises(ValueError, match=r"forward: expected a direction, got \[0.0, inf"):
+        world.placed_on_floor(rig, feet, forward=[0, np.inf, 0])
+
+
 def test_a_walk_along_a_line_is_no_floor():
     line = np.outer(np.linspace(0, 1, 20), [1, 0, 0])
     with pytest.raises(CalibrationError, match="lie on one line"):
@@ -154,5 +203,7 @@ def test_scaled_to_a_known_length():
     np.testing.assert_allclose(scaled_to_length(rig, a, b, 0.6).centers, 1.5 * rig.centers)
     with pytest.raises(ValueError, match="positive length in m, got -1"):
         scaled_to_length(rig, a, b, -1)
+    with pytest.raises(ValueError, match="positive length in m, got inf"):
+        scaled_to_length(rig, a, b, np.inf)
     with pytest.raises(CalibrationError, match="never both seen"):
         scaled_to_length(rig, a, a * np.nan, 1)

@@ -254,3 +254,13 @@ def test_options_that_make_no_sense():
         associate(detections, rig, subjects=0)
     with pytest.raises(ValueError, match="pixel_sigma"):
         associate(detections, rig, pixel_sigma=-1.0)
+    for option in ("least_seconds", "patience_seconds"):
+        for value in (np.nan, -1.0):
+            with pytest.raises(ValueError, match=f"{option}: expected a time of 0 s or more, got {value}"):
+                associate(detections, rig, **{option: value})
+
+
+def test_times_beyond_the_recording_are_all_of_it():
+    rig, detections, _, _ = scene(1, 2, 10, noise=0.5, unseen=0.0)
+    for value in (1e300, np.inf):
+        assert associate(detections, rig, least_seconds=value, patience_seconds=value).shape[2] == 1

@@ -292,6 +292,19 @@ def test_names_that_become_the_same_are_refused(tmp_path, trajectories):
 
 
 @pytest.mark.parametrize("name", FORMATS)
+def test_half_a_character_is_refused_with_the_file_and_the_name(tmp_path, name):
+    needs_extra(name)
+    path = tmp_path / f"t{FORMATS[name][0]}"
+    for bad in (named(["nose", "\ud800tail"]), named(["nose"], subjects=("\ud800tail",))):
+        message = re.escape(f"{path}: the name '\\ud800tail' holds half a character")
+        with pytest.raises(ValueError, match=message) as caught:
+            triangulate.write(bad, path)
+        assert not isinstance(caught.value, UnicodeError)
+        assert refusal(name, Extent.of(bad)) in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_whole_or_absent(tmp_path, name, monkeypatch):
     needs_extra(name)
     path = tmp_path / f"t{FORMATS[name][0]}"

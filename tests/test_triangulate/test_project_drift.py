@@ -1,5 +1,6 @@
 """A camera that moved after the calibration is named by `check` and put right by `refine`."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from triangulate import ProjectError
 from triangulate.cli import app
 from triangulate.projects import checks
 from triangulate.projects.drift import drifts, refine_project
+from triangulate.projects.freshness import record_file
 from triangulate.projects.pipeline import calibrate_project
 from triangulate.projects.project import load_project
 from triangulate.synthetic.scene import demo_rig
@@ -112,6 +114,46 @@ def test_refine_writes_a_new_file_and_moves_one_camera_only(tmp_path):
         refine_project(project, project.trials)
 
 
+def with_names_exchanged(rig, one, two):
+    other = {one: two, two: one}
+    return Rig(
+        cameras=tuple(replace(camera, name=other.get(camera.name, camera.name)) for camera in rig.cameras)
+    )
+
+
+@pytest.mark.usefixtures("read")
+@pytest.mark.parametrize("pair", [("north", "east"), ("north", "south"), ("south", "west")])
+def test_exchanged_files_are_not_refined_away(tmp_path, pair):
+    project_with(tmp_path, with_names_exchanged(now, *pair))
+    done = CliRunner().invoke(app, ["check", str(tmp_path)])
+    told = " ".join(done.output.split())
+    assert re.search(rf"the files of ({pair[0]} and {pair[1]}|{pair[1]} and {pair[0]}) look exchanged", told)
+    assert "triangulate refine" not in told
+    assert "has moved" not in told
+    for named in (
+        (),
+        ("--camera", pair[0]),
+        ("--camera", pair[1]),
+        ("--camera", pair[0], "--camera", pair[1]),
+    ):
+        done = CliRunner().invoke(app, ["refine", str(tmp_path), *named])
+        assert done.exit_code == 1
+        told = " ".join(done.output.split())
+        assert re.search(r"nothing is written: the files of \w+ and \w+ look exchanged", told)
+        assert not (tmp_path / "calibration-refined.toml").exists()
+
+
+def test_what_is_said_of_several_cameras_are_sentences(tmp_path):
+    project = project_with(tmp_path, knocked("south", "west"))
+    with pytest.raises(ProjectError) as caught:
+        refine_project(project, project.trials)
+    said = str(caught.value)
+    assert said.count("has moved by") == 2
+    assert said.count("or calibrate again") == 1
+    assert all(line[-1] in ".:" for line in said.splitlines())
+    assert said.endswith("Say which with --camera NAME.")
+
+
 def with_wrong_lens(name):
     """A camera of the rig has the lens of another: 10% longer."""
     return Rig(
@@ -189,3 +231,49 @@ def test_the_measured_calibration_is_kept_when_another_takes_its_place(tmp_path)
     calibrate_project(load_project(tmp_path))
     assert (tmp_path / "calibration-before.toml").read_bytes() == measured
     np.testing.assert_allclose(Rig.load(project.rig_file).centers, Rig.load(file).centers)
+
+
+@pytest.mark.parametrize("change", ["another rig", "the rig's file", "cut off"])
+def test_a_calibration_of_before_is_neither_checked_nor_refined(tmp_path, monkeypatch, change):
+    project = project_with(tmp_path, knocked("south"))
+    for name in ("one.toml", "other.toml"):
+        knocked("south").scaled(1.0 if name == "one.toml" else 1.1).save(tmp_path / name)
+    project.file.write_text(TEXT.replace("calibration.toml", "one.toml"))
+    project.rig_file.unlink()
+    calibrate_project(load_project(tmp_path))
+    made = read_detections(tmp_path / "results" / "walk" / "detections.parquet")
+    monkeypatch.setattr(checks, "read_files", lambda *_: made)
+    ((_, report),) = drifts(load_project(tmp_path))
+    assert report.moved == ("south",)
+    if change == "another rig":
+        project.file.write_text(TEXT.replace("calibration.toml", "other.toml"))
+        reason = r"rig( \S+)? changed"
+    elif change == "the rig's file":
+        (tmp_path / "other.toml").replace(tmp_path / "one.toml")
+        reason = r"rig( \S+)? changed"
+    else:
+        record_file(project.rig_file).write_text('{"unfinished": true}')
+        reason = "the last run was cut off while it replaced calibration.toml"
+    said = rf"calibration.toml is out of date \({reason}\): run `triangulate calibrate`"
+    now_project = load_project(tmp_path)
+    with pytest.raises(ProjectError, match=said):
+        refine_project(now_project, now_project.trials, cameras=["south"])
+    assert not (tmp_path / "calibration-refined.toml").exists()
+    ((_, text),) = drifts(now_project)
+    assert re.search(said, text)
+    calibrate_project(now_project)
+    ((_, report),) = drifts(now_project)
+    assert not isinstance(report, str)
+
+
+def test_a_calibration_whose_source_was_put_away_or_that_was_edited_is_still_looked_at(tmp_path):
+    project = project_with(tmp_path, now)
+    knocked("south").save(tmp_path / "one.toml")
+    project.file.write_text(TEXT.replace("calibration.toml", "one.toml"))
+    calibrate_project(load_project(tmp_path))
+    (tmp_path / "one.toml").unlink()
+    ((_, report),) = drifts(load_project(tmp_path))
+    assert report.moved == ("south",)
+    now.save(project.rig_file)
+    ((_, report),) = drifts(load_project(tmp_path))
+    assert report.moved == ()

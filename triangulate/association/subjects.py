@@ -65,15 +65,23 @@ def associate(
         raise ValueError(f"subjects: expected at least 1, got {subjects}")
     if pixel_sigma is not None and not (np.asarray(pixel_sigma, dtype=np.float64) > 0).all():
         raise ValueError(f"pixel_sigma: expected positive numbers, got {pixel_sigma}")
+    for option, value in (("least_seconds", least_seconds), ("patience_seconds", patience_seconds)):
+        if not value >= 0:
+            raise ValueError(f"{option}: expected a time of 0 s or more, got {value}")
     if len(detections.views) < 2:
         raise ValueError(f"detections: at least two views are needed, got {', '.join(detections.views)}")
     rays = rays_of(detections, matched(rig, detections.views, detections.sizes), pixel_sigma)
     groups = grouped(sharpened(rays) if pixel_sigma is None else rays)
     if not len(groups.frame):
         raise TriangulationError(_nothing(detections))
-    patience = max(1, round(patience_seconds * detections.fps))
+    patience = max(1, _frames(patience_seconds, detections))
     chains = linked(groups, rays, 0.5 * body_size(groups, rays), patience)
     return _tracks(detections, _chosen(chains, detections, subjects, least_seconds))
+
+
+def _frames(seconds: float, detections: Detections2D) -> int:
+    """Return how many frames a time is, at most those that there are; it may be infinite."""
+    return round(min(seconds * detections.fps, float(detections.shape[0])))
 
 
 def _nothing(detections: Detections2D) -> str:
@@ -95,7 +103,7 @@ def _chosen(
     ranked = sorted(chains, key=lambda chain: -chain.support)
     if subjects is not None:
         return ranked[:subjects]
-    least = min(round(least_seconds * detections.fps), detections.shape[0])
+    least = _frames(least_seconds, detections)
     return [chain for chain in ranked if len(chain.slots) >= least] or ranked[:1]
 
 

@@ -11,7 +11,7 @@ from numba import njit
 
 from calibration.geometry.point_projection import project
 from triangulate.camera_fit.priors import PER_VIEW
-from triangulate.smoothing.residuals import robust
+from triangulate.smoothing.residuals import mistakes, robust
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -54,7 +54,7 @@ def add_border(control, views, observed, rates, border, corner, force):
                     point[0], point[1], point[2],
                     views.R[view], views.t[view], views.K[view], views.k[view], views.model[view],
                 )  # fmt: skip
-                kappa = observed.kappa[view] / np.sqrt(s_xx * s_yy - s_xy * s_xy)
+                kappa = mistakes(observed.kappa[view], s_xx * s_yy - s_xy * s_xy)
                 if not depth > 0.0:
                     cost += np.log((1.0 + kappa) / kappa)
                     continue

@@ -120,6 +120,11 @@ def refusal(name: str, extent: Extent) -> str | None:
 
 
 def _limit(name: str, extent: Extent) -> str | None:
+    for word in (*extent.subjects, *extent.keypoints):
+        if not _is_text(word):
+            return (
+                f"the name {word!a} holds half a character (a lone surrogate), which no file holds: rename it"
+            )
     if name in MARKED:
         try:
             point_names(extent.subjects, extent.keypoints, MARKED[name])
@@ -127,6 +132,14 @@ def _limit(name: str, extent: Extent) -> str | None:
             return str(error)
     module = import_module(f"triangulate.export.{FORMATS[name][1]}")
     return module.limit(extent) if hasattr(module, "limit") else None
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read(path: str | Path) -> Trajectories3D:

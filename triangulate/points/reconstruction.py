@@ -9,6 +9,7 @@ from calibration.rig import Rig
 from models2d.detections import Tracks2D
 from triangulate.common_clock import synchronised
 from triangulate.points.flattening import observations
+from triangulate.points.given_noise import check_noise, contradicted
 from triangulate.points.matched_rig import matched
 from triangulate.points.noise_level import noise_scale
 from triangulate.points.solving import INLIER_SIGMAS, NARROW_DEG, SolvedPoints, solve_information
@@ -69,6 +70,8 @@ def reconstruct(
     ------
     ValueError
         If a view of the tracks is not in the rig, or an option is out of range.
+    TriangulationError
+        If nearly all observations on which the views agree contradict the pixel_sigma given.
     """
     rig = matched(rig, tracks.views, tracks.sizes)
     tracks = synchronised(tracks.confident(min_confidence))
@@ -92,6 +95,12 @@ def reconstruct(
         inliers[part] = np.moveaxis(points.inliers.reshape(*here, views), -1, 1)
         error[part] = points.error.reshape(here)
         status[part] = flagged_outside(points, xy, rig).reshape(here)
+    if pixel_sigma is not None and tracks.covariance is None:
+        lost = contradicted(np.isfinite(tracks.xy[..., 0]), inliers)
+        if lost is not None:
+            sample = _looked_at(tracks)
+            scale = noise_scale(*observations(tracks, sample), rig)
+            check_noise(pixel_sigma, lost, observations(tracks, sample, scale=scale), scale, rig)
     trajectories = Trajectories3D(
         xyz=xyz,
         covariance=covariance,
@@ -124,10 +133,12 @@ def found_scale(tracks: Tracks2D, rig: Rig) -> float:
     scale : float
         Factor on the standard deviations that a pixel_sigma of 1 px, or the stated covariances, imply.
     """
+    return noise_scale(*observations(tracks, _looked_at(tracks)), rig)
+
+
+def _looked_at(tracks: Tracks2D) -> slice:
     frames, _, subjects, keypoints = tracks.shape
-    every = max(1, frames * subjects * keypoints // LOOKED_AT)
-    xy, information = observations(tracks, slice(None, None, every))
-    return noise_scale(xy, information, rig)
+    return slice(None, None, max(1, frames * subjects * keypoints // LOOKED_AT))
 
 
 def flagged_outside(points: SolvedPoints, xy: Float, rig: Rig) -> NDArray[np.int64]:

@@ -75,7 +75,10 @@ def check_project(project: Project, *, progress: Progress | None = None) -> Iter
     for trial, found in drifts(project):
         text, moved = str(found), isinstance(found, DriftReport) and bool(found.moved)
         if isinstance(found, DriftReport) and moved and not found.objections:
-            text += f"\n`triangulate refine {project.folder} {trial.name}` writes a rig with that mended"
+            which = "" if found.certain else " --camera NAME"
+            text += (
+                f"\n`triangulate refine {project.folder} {trial.name}{which}` writes a rig with that mended"
+            )
         yield Finding(where=f"trial {trial.name}, rig", text=text, weak=moved)
 
 

@@ -1,14 +1,17 @@
 """Does a project's rig still fit its trials, which camera moved, and a rig with only that one refined."""
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
-from calibration.points.drift import DriftReport, check_drift
+from calibration.points.drift import PER_PAIR, DriftReport, check_drift
+from calibration.points.exchanged_views import exchange
 from calibration.points.move_evidence import objections
+from calibration.points.problem import Observations
 from calibration.points.refining import PointsReport, refine_cameras
 from calibration.rig import Rig
 from calibration.rig_files.draws import draws_file, load_draws
@@ -17,6 +20,7 @@ from triangulate.points.image_bounds import inside_images
 from triangulate.projects.identities import identified
 from triangulate.projects.project import Project, Trial
 from triangulate.projects.resolution import at_calibrated_size
+from triangulate.projects.rig_stages import calibrated_rig
 
 MOST_FRAMES = 2000
 """Frames of a trial that are looked at, evenly picked: more would not tell more."""
@@ -62,11 +66,11 @@ def drifts(project: Project) -> Iterable[tuple[Trial, DriftReport | str]]:
     """
     if not project.rig_file.is_file():
         return
-    rig = Rig.load(project.rig_file)
+    load = cache(lambda: calibrated_rig(project))
     for trial in project.trials:
         if _detections_file(project, trial).is_file():
             try:
-                yield trial, trial_drift(project, trial, rig)
+                yield trial, trial_drift(project, trial, load())
             except (CalibrationError, ProjectError, TriangulationError, ValueError) as error:
                 yield trial, f"whether the rig still fits cannot be told: {error}"
 
@@ -94,21 +98,23 @@ def refine_project(
     Raises
     ------
     ProjectError
-        If the file exists, there is no rig, no camera has moved, it cannot be told which, or something speaks
-        against its having moved: a wrong lens, keypoints that do not agree on it.
+        If the file exists, there is no rig or it is out of date, no camera has moved, it cannot be told
+        which, the files of two look exchanged, or something speaks against a move: a wrong lens, keypoints
+        that do not agree on it, a held camera that it does not fit.
     CalibrationError
         If the cameras share too few keypoints, with the counts.
     """
     out = project.folder / "calibration-refined.toml" if out is None else out
     if out.exists():
         raise ProjectError(f"{out} exists and is not overwritten: name another file, or move it away")
-    if not project.rig_file.is_file():
-        raise ProjectError(f"{project.rig_file} is not there yet; run `triangulate calibrate` first")
-    rig = Rig.load(project.rig_file).select(project.cameras)
+    rig = calibrated_rig(project).select(project.cameras)
     found = [_points(project, trial, rig) for trial in trials]
     xy = np.concatenate([_seen_by(rig, views, points) for views, points, _ in found])
     keypoint = [name for _, _, names in found for name in names]
     draws = _draws(project)
+    swapped = exchange(rig, xy[Observations.of(xy, rig).spread_out(PER_PAIR)])
+    if swapped is not None:
+        raise ProjectError(f"nothing is written: {swapped}")
     moved = tuple(cameras) or _moved(check_drift(rig, xy, keypoint=keypoint, draws=draws))
     refined, report = refine_cameras(rig, xy, cameras=moved)
     against = objections(rig, refined, report, xy, keypoint=keypoint, draws=draws)
@@ -124,7 +130,7 @@ def _moved(report: DriftReport) -> tuple[str, ...]:
     if report.objections:
         raise ProjectError(f"nothing is written: {report}")
     if not report.certain:
-        raise ProjectError(f"{report} Say which with --camera NAME, or calibrate again.")
+        raise ProjectError(f"{report}\nSay which with --camera NAME.")
     return report.moved
 
 

@@ -141,8 +141,9 @@ def stale(outputs: Iterable[Path], record: Mapping[str, Any]) -> str | None:
         if not path.exists():
             return f"{path.name} is not there yet"
     old = read_record(outputs[0])
-    if "unfinished" in old:
-        return f"the last run was cut off while it replaced {outputs[0].name}"
+    cut = cut_off(outputs[0])
+    if cut is not None:
+        return cut
     if old and "outputs" not in old:
         return f"an older version wrote {outputs[0].name}"
     if not old:
@@ -155,6 +156,49 @@ def stale(outputs: Iterable[Path], record: Mapping[str, Any]) -> str | None:
         ),
         None,
     )
+
+
+def cut_off(output: Path) -> str | None:
+    """Tell that a run ended while it replaced a stage's outputs, which then may not belong together.
+
+    Parameters
+    ----------
+    output : path
+        The first of the stage.
+
+    Returns
+    -------
+    reason : str or None
+    """
+    if "unfinished" not in read_record(output):
+        return None
+    return f"the last run was cut off while it replaced {output.name}"
+
+
+def outdated(output: Path, record: Mapping[str, Any]) -> str | None:
+    """Tell why a result that is there is not of the inputs and options that are there now.
+
+    Less than what makes its stage run: another release, inputs that were put away since and a result that was
+    made or changed by hand leave it what it is.
+
+    Parameters
+    ----------
+    output : path
+        The first of the stage.
+    record : mapping
+        As `record_of` describes the inputs now.
+
+    Returns
+    -------
+    reason : str or None
+        None where nothing speaks against it.
+    """
+    old = read_record(output)
+    if "outputs" not in old:
+        return cut_off(output)
+    here = {name: digest for name, digest in record["inputs"].items() if digest != "absent"}
+    kept = {name: digest for name, digest in old["inputs"].items() if record["inputs"].get(name) != "absent"}
+    return _changed(old | {"inputs": kept}, {**record, "inputs": here, "triangulate": old.get("triangulate")})
 
 
 def _changed(old: Mapping[str, Any], record: Mapping[str, Any]) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from calibration.points.drift import pair_errors
+from calibration.points.exchanged_views import pair_errors
 from calibration.rig import Rig
 from models2d.detections import Detections2D, Tracks2D
 from triangulate.errors import ProjectError

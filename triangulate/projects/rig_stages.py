@@ -15,7 +15,7 @@ from calibration.rig_files import files_of
 from calibration.rig_files.draws import draws_file, save_draws
 from calibration.world.levelling import levelled
 from triangulate.errors import ProjectError
-from triangulate.projects.freshness import read_record, record_file
+from triangulate.projects.freshness import cut_off, read_record, record_file
 from triangulate.projects.lenses import check_lenses
 from triangulate.projects.outcomes import Outcome, Progress
 from triangulate.projects.project import Project
@@ -52,9 +52,47 @@ def calibrate_project(project: Project, *, force: bool = False, progress: Progre
     ProjectError, CalibrationError, ValueError, OSError
         If recording, board or rig cannot be used; nothing is written then.
     """
-    if project.calibration.rig is not None:
-        return _adopt_rig(project, project.calibration.rig, force)
-    return _calibration(project, progress).run(force=force)
+    stage = _stage(project, progress)
+    if stage is None:
+        return _as_it_is(project)
+    source = project.calibration.rig
+    if source is not None and not source.exists():
+        raise ProjectError(f"{project.file}: calibration: {source} is not there")
+    return stage.run(force=force)
+
+
+def calibrated_rig(project: Project) -> Rig:
+    """Load calibration.toml, if it is of the project as it is now; nothing is calibrated.
+
+    Parameters
+    ----------
+    project : Project
+
+    Returns
+    -------
+    rig : Rig
+
+    Raises
+    ------
+    ProjectError
+        If it is not there, was cut off, or what it is made from has changed since.
+    """
+    file = project.rig_file
+    if not file.is_file():
+        raise ProjectError(f"{file} is not there yet; run `triangulate calibrate` first")
+    stage = _stage(project, None)
+    reason = stage.outdated() if stage is not None else cut_off(file)
+    if reason is not None:
+        raise ProjectError(f"{file.name} is out of date ({reason}): run `triangulate calibrate`")
+    return Rig.load(file)
+
+
+def _stage(project: Project, progress: Progress | None) -> Stage | None:
+    """Describe how the project gets its rig; None where calibration.toml itself is the one it names."""
+    source = project.calibration.rig
+    if source is None:
+        return _calibration(project, progress)
+    return None if source.resolve() == project.rig_file.resolve() else _adoption(project, source)
 
 
 def _calibration(project: Project, progress: Progress | None) -> Stage:
@@ -106,23 +144,26 @@ def _calibration(project: Project, progress: Progress | None) -> Stage:
     )
 
 
-def _adopt_rig(project: Project, source: Path, force: bool) -> Outcome:
+def _as_it_is(project: Project) -> Outcome:
+    output = project.rig_file
+    if not output.exists():
+        raise ProjectError(f"{project.file}: calibration: {output} is not there")
+    Rig.load(output, unit=project.calibration.unit).select(project.cameras)
+    if "unfinished" in read_record(output):
+        draws_file(output).unlink(missing_ok=True)  # they may be of another calibration
+        record_file(output).unlink()
+    return Outcome(stage="calibrate", outputs=(output,))
+
+
+def _adoption(project: Project, source: Path) -> Stage:
     unit, output = project.calibration.unit, project.rig_file
-    if not source.exists():
-        raise ProjectError(f"{project.file}: calibration: {source} is not there")
-    if source.resolve() == output.resolve():
-        Rig.load(output, unit=unit).select(project.cameras)
-        if "unfinished" in read_record(output):
-            draws_file(output).unlink(missing_ok=True)  # they may be of another calibration
-            record_file(output).unlink()
-        return Outcome(stage="calibrate", outputs=(output,))
 
     def work(staged: Staging) -> str:
         Rig.load(source, unit=unit).select(project.cameras).save(staged(output))
         _keep(output)
         return f"taken from {source}"
 
-    files = files_of(source)
+    files = files_of(source) if source.exists() else (source,)
     return Stage(
         name="calibrate",
         inputs={"rig" if len(files) == 1 else f"rig {file.name}": file for file in files},
@@ -130,7 +171,7 @@ def _adopt_rig(project: Project, source: Path, force: bool) -> Outcome:
         outputs=(output,),
         retired=(draws_file(output),),  # they are of the calibration before
         work=work,
-    ).run(force=force)
+    )
 
 
 def _keep(output: Path) -> None:

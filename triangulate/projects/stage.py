@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from triangulate.errors import ProjectError
-from triangulate.projects.freshness import read_record, record_of, stale
+from triangulate.projects.freshness import outdated, read_record, record_of, stale
 from triangulate.projects.outcomes import Outcome
 from triangulate.projects.staging import Staging, save_record, staging, sweep
 
@@ -42,6 +42,16 @@ class Stage:
     work: Callable[[Staging], str]
     trial: str = ""
     retired: tuple[Path, ...] = ()
+
+    def outdated(self) -> str | None:
+        """Tell why the outputs that are there are not those of these inputs and options; nothing is run.
+
+        Returns
+        -------
+        reason : str or None
+        """
+        before = read_record(self.outputs[0])
+        return outdated(self.outputs[0], record_of(self.inputs, self.options, before=before))
 
     def run(self, *, force: bool = False) -> Outcome:
         """Do the work, unless the outputs are there, whole, and made from the same inputs and options.

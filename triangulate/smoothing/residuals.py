@@ -10,6 +10,31 @@ residual.
 import numpy as np
 from numba import njit
 
+MISTAKES = 0.05
+"""Prior share of detections that are not where the keypoint is."""
+
+MOST = MISTAKES / (1 - MISTAKES)
+"""Largest density of mistakes relative to that of detections at its peak: mistakes lie anywhere in the
+image, or as far apart as detections where those are noisier than the image is large; else none was one."""
+
+
+@njit(inline="always")
+def mistakes(kappa, determinant):
+    """Density of mistakes relative to the density at its peak of a detection of such information.
+
+    Parameters
+    ----------
+    kappa : float, px2
+        The same for unit information.
+    determinant : float, 1/px4
+        Of the information.
+
+    Returns
+    -------
+    kappa : float
+    """
+    return min(kappa / np.sqrt(determinant), MOST)
+
 
 @njit(inline="always")
 def robust(q, nu, kappa):

@@ -15,12 +15,14 @@ from triangulate.common_clock import synchronised
 from triangulate.points.calibration_scatter import with_calibration
 from triangulate.points.matched_rig import matched
 from triangulate.smoothing.bone_lengths import components
+from triangulate.smoothing.contradictions import check_given
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.kernels import Observed, Priors, Views
 from triangulate.smoothing.local_world import LocalWorld
 from triangulate.smoothing.motion_strength import centred
 from triangulate.smoothing.offsets import REACH, lasting_offsets
+from triangulate.smoothing.residuals import MOST
 from triangulate.smoothing.series import robust_fit
 from triangulate.smoothing.solution import Solution
 from triangulate.smoothing.solve_report import SolveReport
@@ -45,9 +47,6 @@ prior lets a sixth through; from 3 on the covariance begins to miss what they le
 
 WIDEST = 8
 """Most frames between knots."""
-
-MISTAKES = 0.05
-"""Prior share of detections that are not where the keypoint is."""
 
 
 class Task(NamedTuple):
@@ -151,6 +150,9 @@ def smooth(
     ------
     ValueError
         If a view is not in the rig, an option is out of range, or two exclude each other.
+    TriangulationError
+        If strengths that are given contradict nearly all observations on which the views agree, with the
+        values given and those that the data show.
     """
     options = Options.given(
         pixel_sigma=pixel_sigma,
@@ -176,6 +178,7 @@ def smooth(
     solution = Solution.empty(tracks)
     outcomes = list(run(list(plan(problem, max_gap)), problem, solution, progress))
     solution.judge(tracks, rig, max_gap)
+    check_given(options, together, rig, views, solution.inliers)
     smoothed = solution.trajectories(tracks)
     if rigs:
         smoothed = with_calibration(smoothed, tracks, rig, rigs)
@@ -336,7 +339,7 @@ def observe(pixels: Pixels, problem: Problem, index: Int, weights: Float) -> Obs
     return Observed(
         xy=np.nan_to_num(pixels.xy),
         information=pixels.information,
-        kappa=MISTAKES / (1 - MISTAKES) * 2 * np.pi / areas,
+        kappa=MOST * 2 * np.pi / areas,
         nu=problem.strength.nu,
         first=index,
         weights=weights,

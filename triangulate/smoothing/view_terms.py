@@ -10,7 +10,7 @@ from numba import njit
 
 from calibration.geometry.lens_kernels import FISHEYE, distort_fisheye, distort_pinhole
 from calibration.geometry.point_projection import packed, packed_scale, pixel, ray
-from triangulate.smoothing.residuals import robust
+from triangulate.smoothing.residuals import mistakes, robust
 
 LANES = 32
 """Frames of a block."""
@@ -110,7 +110,7 @@ def compare(seen, predicted, nu, kappa, lane):
     there = (s_xx > 0.0) & (predicted[8, lane] > 0.0)
     r, s = seen[0, lane] - predicted[0, lane], seen[1, lane] - predicted[1, lane]
     q = s_xx * r * r + 2.0 * s_xy * r * s + s_yy * s * s if there else 0.0
-    kappa = kappa / np.sqrt(s_xx * s_yy - s_xy * s_xy if there else 1.0)
+    kappa = mistakes(kappa, s_xx * s_yy - s_xy * s_xy if there else 1.0)
     weight, likelihood, correct = robust(q, nu, kappa)
     return r, s, there, weight if there else 0.0, likelihood if there else 1.0, correct > kappa
 
