@@ -141,15 +141,10 @@ def pieces_of(problem: Problem, cameras: Cameras, priors: CameraPriors) -> list[
         for number in chosen:
             begin, end = frames * number // count, frames * (number + 1) // count
             window = Window(begin, end, begin, end)
-            ready = prepare(
-                Task(window, task.subject, task.keypoints, task.spacing),
-                problem,
-                room=REACH * priors.offset_sigma * fps,
-            )
+            ready = prepare(task._replace(window=window), problem, room=REACH * priors.offset_sigma * fps)
             # The times are those of the tracks, which hold the offsets found so far.
-            at = np.broadcast_to(ready.at, (end - begin, len(cameras.late))) / task.spacing + ready.pad
-            rate = fps / task.spacing
-            pieces.append(Piece(at - rate * cameras.late, rate, ready.start, ready.observed, ready.priors))
+            at = np.broadcast_to(ready.at, (end - begin, len(cameras.late))) - fps * cameras.late
+            pieces.append(Piece(at, fps, ready.knots, ready.start, ready.observed, ready.priors))
     return pieces
 
 

@@ -22,7 +22,7 @@ from triangulate.camera_fit.terms import add_border
 from triangulate.smoothing import bands
 from triangulate.smoothing.kernels import Observed, Priors, Views, assemble
 from triangulate.smoothing.solver import raise_diagonal
-from triangulate.smoothing.splines import basis, basis_rate
+from triangulate.smoothing.splines import Knots, basis, basis_rate
 
 Float = NDArray[np.float64]
 
@@ -69,9 +69,9 @@ class Piece(NamedTuple):
     Attributes
     ----------
     at : (frames, views) float
-        In knot intervals.
-    rate : float, 1/s
-        Knot intervals per second.
+        In frames.
+    fps : float, Hz
+    knots : Knots
     start : (knots, keypoints, 3) float, m
     observed : Observed
         Its basis is replaced by that of the times.
@@ -79,7 +79,8 @@ class Piece(NamedTuple):
     """
 
     at: Float
-    rate: float
+    fps: float
+    knots: Knots
     start: Float
     observed: Observed
     priors: Priors
@@ -175,15 +176,15 @@ def linearise(piece: Piece, control: Float, cameras: Cameras) -> Linear:
     """Build the equations of a piece at an estimate, and eliminate its trajectories."""
     knots, keypoints, _ = control.shape
     n, count = 3 * keypoints, len(cameras.late)
-    at = piece.at + piece.rate * cameras.late
-    first, weights = basis(at, knots)
+    at = piece.at + piece.fps * cameras.late
+    first, weights = basis(at, piece.knots)
     observed = piece.observed._replace(first=first, weights=weights)
     band, right = np.empty((knots, 4, n, n)), np.empty((knots, n))
     system = (control, piece.start, cameras.views, observed, piece.priors, band, right)
     cost = assemble(*system, True)
     border = np.zeros((knots, n, PER_VIEW * count))
     corner, force = np.zeros((count, PER_VIEW, PER_VIEW)), np.zeros((count, PER_VIEW))
-    rates = piece.rate * basis_rate(at, knots)
+    rates = piece.fps * basis_rate(at, piece.knots)
     cost += add_border(control, cameras.views, observed, rates, border, corner, force)
     downhill = right.copy()
     if np.isnan(bands.factor(band)):

@@ -141,3 +141,23 @@ def given_points(trajectories: Trajectories3D, frames: slice, subject: int) -> R
         trajectories.covariance[frames, subject],
         trajectories.inliers[frames, :, subject].transpose(0, 2, 1),
     )
+
+
+def coordinates(raw: RawPoints) -> tuple[Float, Float]:
+    """Lay points out as one series per coordinate, with the precision of each value.
+
+    Parameters
+    ----------
+    raw : RawPoints
+
+    Returns
+    -------
+    y, precision : (3 keypoints, frames) float
+        Precision zero, and value zero, where the point is missing.
+    """
+    frames, keypoints, _ = raw.xyz.shape
+    variance = np.diagonal(raw.covariance, axis1=-2, axis2=-1)
+    seen = np.isfinite(raw.xyz) & np.isfinite(variance) & (variance > 0)
+    precision = np.where(seen, 1.0 / np.where(seen, variance, 1.0), 0.0)
+    y = np.where(seen, raw.xyz, 0.0).transpose(1, 2, 0).reshape(3 * keypoints, frames)
+    return y, np.ascontiguousarray(precision.transpose(1, 2, 0).reshape(3 * keypoints, frames))

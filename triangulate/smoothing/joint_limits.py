@@ -46,11 +46,10 @@ class Hinges(NamedTuple):
         """Keypoints that the limits tie together, (2 limits, 2)."""
         return np.concatenate([self.points[:, [0, 1]], self.points[:, [0, 2]]])
 
-    def within(self, part: Int, spacing: int) -> "Hinges":
-        """Keep those among some keypoints, by their places there, for knots every so many frames."""
+    def within(self, part: Int) -> "Hinges":
+        """Select the limits whose keypoints are all in `part`, and renumber them."""
         inside = np.isin(self.points, part).all(axis=1)
-        bounds = self.bounds[inside] * [1.0, 1.0, np.sqrt(spacing)]
-        return Hinges(np.searchsorted(part, self.points[inside]), bounds)
+        return Hinges(np.searchsorted(part, self.points[inside]), self.bounds[inside])
 
 
 @njit(cache=True, error_model="numpy")
@@ -81,44 +80,43 @@ def hinge(to_a, to_b, slope):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_limits(control, hinges, band, right, curved):
-    """Add the limits at every inner knot to the system of `kernels.assemble`; return their cost."""
-    cost = 0.0
+def add_limits(control, priors, band, right, curved):
+    """Add the limits at every knot to the system of `kernels.assemble`; return their cost."""
+    cost, hinges = 0.0, priors.hinges
     slope, by_point = np.empty((2, 3)), np.empty((3, 3))
-    for i in range(len(control) - 2):
+    for i in range(len(priors.share)):
+        w, weight = priors.at_knot[i], np.sqrt(priors.share[i])
         for number in range(len(hinges.points)):
             joint, a, b = hinges.points[number]
-            low, high, stiffness = hinges.bounds[number]
-            angle = hinge(
-                _at_knot(control, i, a) - _at_knot(control, i, joint),
-                _at_knot(control, i, b) - _at_knot(control, i, joint),
-                slope,
-            )
+            low, high = hinges.bounds[number, 0], hinges.bounds[number, 1]
+            stiffness = weight * hinges.bounds[number, 2]
+            middle = _at_knot(control, i, w, joint)
+            angle = hinge(_at_knot(control, i, w, a) - middle, _at_knot(control, i, w, b) - middle, slope)
             beyond = stiffness * (min(angle - low, 0.0) + max(angle - high, 0.0))
             if beyond == 0.0:
                 continue
             cost += 0.5 * beyond * beyond
             by_point[1:] = stiffness * slope
             by_point[0] = -by_point[1] - by_point[2]
-            _spread(i, hinges.points[number], beyond, by_point, band, right, curved)
+            _spread(i, w, hinges.points[number], beyond, by_point, band, right, curved)
     return cost
 
 
 @njit(cache=True, error_model="numpy")
-def _at_knot(control, i, j):
-    return (control[i, j] + 4.0 * control[i + 1, j] + control[i + 2, j]) / 6.0
+def _at_knot(control, i, w, j):
+    return w[0] * control[i, j] + w[1] * control[i + 1, j] + w[2] * control[i + 2, j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _spread(i, points, beyond, by_point, band, right, curved):
+def _spread(i, at_knot, points, beyond, by_point, band, right, curved):
     """Add one limit at one knot to the three control points that carry each of three keypoints."""
     for m in range(3):
-        w_m = 4.0 / 6.0 if m == 1 else 1.0 / 6.0
+        w_m = at_knot[m]
         for p in range(3):
             for c in range(3):
                 right[i + m, 3 * points[p] + c] -= w_m * beyond * by_point[p, c]
         for n in range(m + 1 if curved else 0):
-            w = w_m * (4.0 / 6.0 if n == 1 else 1.0 / 6.0)
+            w = w_m * at_knot[n]
             block = band[i + n, m - n]
             for p in range(3):
                 for q in range(3):

@@ -60,13 +60,18 @@ class Priors(NamedTuple):
 
     Attributes
     ----------
-    form : (4, 4) float
-        Roughness of a knot interval, see `splines.penalty`.
-    roughness : (keypoints,) float
+    form : (intervals, 4, 4) float
+        Roughness of each knot interval, see `splines.penalties`.
+    roughness : (intervals, keypoints) float
+        Prior weight of the form.
+    at_knot : (knots, 3) float
+        How the value at a knot follows from three control points, see `splines.Knots.values`.
+    share : (knots,) float
+        Frames that each knot stands for.
     bones : (bones, 2) int
     lengths : (bones,) float, m
     stiffness : (bones,) float, 1/m
-        Inverse standard deviation of the length at each knot; zero leaves the bone out.
+        Inverse standard deviation of the length in one frame; zero leaves the bone out.
     anchor : (knots, keypoints) float, 1/m2
         Weak pull towards the start where nothing is seen, which keeps the system positive definite.
     hinges : Hinges
@@ -75,6 +80,8 @@ class Priors(NamedTuple):
 
     form: Float
     roughness: Float
+    at_knot: Float
+    share: Float
     bones: Int
     lengths: Float
     stiffness: Float
@@ -110,7 +117,7 @@ def assemble(control, start, views, observed, priors, band, right, curved):
     cost = add_views(control, views, observed, band, right, curved)
     cost += add_roughness(control, start, priors, band, right, curved)
     cost += add_bones(control, priors, band, right, curved)
-    return cost + add_limits(control, priors.hinges, band, right, curved)
+    return cost + add_limits(control, priors, band, right, curved)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -124,12 +131,13 @@ def add_roughness(control, start, priors, band, right, curved):
                 for m in range(4):
                     force = 0.0
                     for n in range(4):
-                        force += priors.form[m, n] * control[i + n, j, a]
-                    force *= priors.roughness[j]
+                        force += priors.form[i, m, n] * control[i + n, j, a]
+                    force *= priors.roughness[i, j]
                     right[i + m, 3 * j + a] -= force
                     cost += 0.5 * force * control[i + m, j, a]
                     for n in range(m + 1 if curved else 0):
-                        band[i + n, m - n, 3 * j + a, 3 * j + a] += priors.roughness[j] * priors.form[m, n]
+                        value = priors.roughness[i, j] * priors.form[i, m, n]
+                        band[i + n, m - n, 3 * j + a, 3 * j + a] += value
     for i in range(knots):
         for j in range(keypoints):
             for a in range(3):
@@ -143,32 +151,34 @@ def add_roughness(control, start, priors, band, right, curved):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_bones(control, priors, band, right, curved):
-    """Add the bones at every inner knot; return their cost."""
+    """Add the bones at every knot; return their cost."""
     cost = 0.0
     unit = np.empty(3)
-    for i in range(len(control) - 2):
+    for i in range(len(priors.share)):
+        w, weight = priors.at_knot[i], np.sqrt(priors.share[i])
         for b in range(len(priors.bones)):
             if priors.stiffness[b] == 0.0:
                 continue
             tail, head = priors.bones[b]
-            d = (control[i, head] - control[i, tail]) + 4.0 * (control[i + 1, head] - control[i + 1, tail])
-            d = (d + control[i + 2, head] - control[i + 2, tail]) / 6.0
-            r, unit[0], unit[1], unit[2] = bone(d[0], d[1], d[2], priors.lengths[b], priors.stiffness[b])
+            d = w[0] * (control[i, head] - control[i, tail])
+            d += w[1] * (control[i + 1, head] - control[i + 1, tail])
+            d += w[2] * (control[i + 2, head] - control[i + 2, tail])
+            stiffness = weight * priors.stiffness[b]
+            r, unit[0], unit[1], unit[2] = bone(d[0], d[1], d[2], priors.lengths[b], stiffness)
             cost += 0.5 * r * r
-            spread_bone(i, 3 * tail, 3 * head, r, unit, band, right, curved)
+            spread_bone(i, w, 3 * tail, 3 * head, r, unit, band, right, curved)
     return cost
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def spread_bone(i, tail, head, r, unit, band, right, curved):
-    """Add one bone at one knot, where three control points carry each end with weights 1/6, 4/6, 1/6."""
+def spread_bone(i, w, tail, head, r, unit, band, right, curved):
+    """Add one bone at one knot, where three control points carry each end with weights w."""
     for m in range(3):
-        w_m = 4.0 / 6.0 if m == 1 else 1.0 / 6.0
         for a in range(3):
-            right[i + m, head + a] += w_m * r * unit[a]
-            right[i + m, tail + a] -= w_m * r * unit[a]
+            right[i + m, head + a] += w[m] * r * unit[a]
+            right[i + m, tail + a] -= w[m] * r * unit[a]
         for n in range(m + 1 if curved else 0):
-            s = w_m * (4.0 / 6.0 if n == 1 else 1.0 / 6.0)
+            s = w[m] * w[n]
             block = band[i + n, m - n]
             for a in range(3):
                 for b in range(3):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triangulate.smoothing.series import HELD_OUT, LEVERAGE, MISFIT, NUMBER, robust_fit
-from triangulate.smoothing.splines import ORDER, basis, control_points, penalty, sample
+from triangulate.smoothing.splines import Knots, basis, penalties, sample
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -126,20 +126,22 @@ def minimise(y: Float, precision: Float, owner: Int, order: int, correlation: Fl
     -------
     log_weight : (groups,) float
     """
-    form, frames, groups = penalty(order), y.shape[1], len(correlation)
-    count = control_points(frames - 1)
-    first, weights = basis(np.arange(frames), count)
-    control, variance = np.empty((len(y), count)), np.empty(y.shape)
+    frames, groups = y.shape[1], len(correlation)
+    knots = Knots.uniform(frames - 1)
+    form = penalties(knots, order)
+    first, weights = basis(np.arange(frames), knots)
+    control, variance = np.empty((len(y), knots.count)), np.empty(y.shape)
     lasts = (correlation[:, 1:] > 0).any(axis=1)
 
     def cost(log_weight: Float) -> Float:
         weight = np.exp(log_weight)
-        sums = robust_fit(y, precision, first, weights, form, weight[owner], 2, control, variance)
+        by_interval = np.broadcast_to(weight[owner][:, None], (len(y), len(form)))
+        sums = robust_fit(y, precision, first, weights, form, by_interval, 2, control, variance)
         of_group = np.stack([np.bincount(owner, column, groups) for column in sums.T])
         held_out, misfit, leverage = of_group[[HELD_OUT, MISFIT, LEVERAGE]] / of_group[NUMBER]
         if not lasts.any():
             return held_out
-        row = kernel_rows(first, weights, form, weight, count)
+        row = kernel_rows(first, weights, form, weight)
         lags = min(row.shape[1], correlation.shape[1])
         lasting = 1.0 + 2.0 * (row[:, 1:lags] * correlation[:, 1:lags]).sum(axis=1) / row[:, 0]
         return np.where(lasts, misfit + 2.0 * leverage * lasting, held_out)
@@ -178,12 +180,13 @@ def search(cost: Callable[[Float], Float], groups: int) -> Float:
     return 0.5 * (low + high)
 
 
-def kernel_rows(first: Int, weights: Float, form: Float, weight: Float, count: int) -> Float:
+def kernel_rows(first: Int, weights: Float, form: Float, weight: Float) -> Float:
     """Return how the smoothed middle frame follows an observation 0, 1, 2, ... frames away, by weight."""
     y = np.zeros((len(weight), len(first)))
     y[:, len(first) // 2] = 1.0
-    control = np.empty((len(weight), count))
-    robust_fit(y, np.ones(y.shape), first, weights, form, weight, 1, control, np.empty(y.shape))
+    control = np.empty((len(weight), len(form) + 3))
+    by_interval = np.broadcast_to(weight[:, None], (len(weight), len(form)))
+    robust_fit(y, np.ones(y.shape), first, weights, form, by_interval, 1, control, np.empty(y.shape))
     return sample(control.T, first, weights).T[:, len(first) // 2 :]
 
 
@@ -213,11 +216,14 @@ def smooth_coordinates(xyz: Float, covariance: Float, sigma: Float, order: int) 
     rows = [np.where(seen, xyz, 0.0), precision]
     y, precision = (row.transpose(0, 2, 3, 1).reshape(-1, shape[1]) for row in rows)
     y, middle = centred(y, precision)
-    first, weights = basis(np.arange(shape[1]), control_points(shape[1] - 1))
+    knots = Knots.uniform(shape[1] - 1)
+    first, weights = basis(np.arange(shape[1]), knots)
     weight = np.where(np.isfinite(sigma), 1.0 / sigma**2, 1.0)
-    control, variance = np.empty((len(y), first.max() + ORDER)), np.empty(y.shape)
-    per_series = np.broadcast_to(weight[:, None], (shape[0], shape[2], 3)).ravel()
-    robust_fit(y, precision, first, weights, penalty(order), per_series, 3, control, variance)
+    control, variance = np.empty((len(y), knots.count)), np.empty(y.shape)
+    per_series = np.broadcast_to(weight[:, None], (shape[0], shape[2], 3)).reshape(-1, 1)
+    form = penalties(knots, order)
+    by_interval = np.broadcast_to(per_series, (len(y), len(form)))
+    robust_fit(y, precision, first, weights, form, by_interval, 3, control, variance)
     rows = [sample(control.T, first, weights).T + middle[:, None], variance]
     smooth, spread = (
         np.where(precision > 0, row, np.nan).reshape(shape[0], shape[2], 3, shape[1]).transpose(0, 3, 1, 2)

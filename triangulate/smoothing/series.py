@@ -126,21 +126,21 @@ def penalise(form, weight, band):
 
     Parameters
     ----------
-    form : (4, 4) float
-    weight : (lanes,) float
+    form : (intervals, 4, 4) float
+    weight : (intervals, lanes) float
     band : (knots, 4, lanes) float
         Receives the band.
     """
-    lanes = len(weight)
+    intervals, lanes = weight.shape
     band[:] = 0.0
-    for k in range(len(band) - 3):
+    for k in range(intervals):
+        ridge = 2.5e-10 * form[k, 0, 0]
         for m in range(4):
             for n in range(m + 1):
                 for s in range(lanes):
-                    band[k + n, m - n, s] += weight[s] * form[m, n]
-    for k in range(len(band)):
-        for s in range(lanes):
-            band[k, 0, s] += 1e-9 * weight[s]
+                    band[k + n, m - n, s] += weight[k, s] * form[k, m, n]
+            for s in range(lanes):
+                band[k + m, 0, s] += ridge * weight[k, s]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -174,8 +174,9 @@ def robust_fit(y, precision, first, weights, form, weight, rounds, control, vari
     y, precision : (series, frames) float
     first : (frames,) int
     weights : (frames, 4) float
-    form : (4, 4) float
-    weight : (series,) float
+    form : (intervals, 4, 4) float
+        See `splines.penalties`.
+    weight : (series, intervals) float
         Of the penalty.
     rounds : int
     control : (series, knots) float
@@ -199,10 +200,56 @@ def robust_fit(y, precision, first, weights, form, weight, rounds, control, vari
         found, band = np.empty((control.shape[1], lanes)), np.empty((control.shape[1], 4, lanes))
         sums = np.empty((4, lanes))
         for _ in range(rounds):
-            penalise(form, weight[begin:end], band)
+            penalise(form, weight[begin:end].T, band)
             fit(values, trusted, first, weights, found, spread, band)
             judge(values, precisions, first, weights, found, spread, trusted, sums)
         control[begin:end] = found.T
         variance[begin:end] = spread.T
         out[begin:end] = sums.T
     return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def judge_frames(y, precision, first, weights, form, weight, owner, out):
+    """Score a strength of the penalty frame by frame: how well frames are predicted, and how well fitted.
+
+    Parameters
+    ----------
+    y, precision : (series, frames) float
+    first : (frames,) int
+    weights : (frames, 4) float
+    form : (intervals, 4, 4) float
+    weight : (series, intervals) float
+    owner : (series,) int
+        Group of each series.
+    out : (groups, 3, frames) float
+        Receives the sums over the series of each group: Geman-McClure cost of the leave-one-out predictions,
+        that of the fitted values, and leverage.
+    """
+    count, frames = y.shape
+    knots = len(form) + 3
+    out[:] = 0.0
+    for begin in range(0, count, LANES):
+        end = min(begin + LANES, count)
+        lanes = end - begin
+        values, precisions = y[begin:end].T.copy(), precision[begin:end].T.copy()
+        trusted, spread = precisions.copy(), np.empty((frames, lanes))
+        found, band = np.empty((knots, lanes)), np.empty((knots, 4, lanes))
+        sums = np.empty((4, lanes))
+        for turn in range(2):
+            penalise(form, weight[begin:end].T, band)
+            fit(values, trusted, first, weights, found, spread, band)
+            if turn == 0:
+                judge(values, precisions, first, weights, found, spread, trusted, sums)
+        for i in range(frames):
+            for s in range(lanes):
+                value = 0.0
+                for m in range(4):
+                    value += weights[i, m] * found[first[i] + m, s]
+                p, away, leverage = precisions[i, s], values[i, s] - value, spread[i, s] * trusted[i, s]
+                fitted = p * away * away
+                q = fitted / max(1.0 - leverage, 1e-6) ** 2
+                group = owner[begin + s]
+                out[group, 0, i] += q / (1.0 + q / TURN)
+                out[group, 1, i] += fitted / (1.0 + fitted / TURN)
+                out[group, 2, i] += leverage

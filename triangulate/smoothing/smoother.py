@@ -16,10 +16,19 @@ from triangulate.points.calibration_scatter import with_calibration
 from triangulate.points.matched_rig import matched
 from triangulate.smoothing.bone_lengths import components
 from triangulate.smoothing.contradictions import check_given
-from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points, turned
+from triangulate.smoothing.inputs import (
+    Pixels,
+    RawPoints,
+    coordinates,
+    cut_pixels,
+    given_points,
+    raw_points,
+    turned,
+)
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.kernels import Observed, Priors, Views
 from triangulate.smoothing.local_world import LocalWorld
+from triangulate.smoothing.local_motion import local_roughness
 from triangulate.smoothing.motion_strength import centred
 from triangulate.smoothing.offsets import REACH, lasting_offsets
 from triangulate.smoothing.residuals import MOST
@@ -27,7 +36,8 @@ from triangulate.smoothing.series import robust_fit
 from triangulate.smoothing.solution import Solution
 from triangulate.smoothing.solve_report import SolveReport
 from triangulate.smoothing.solver import Solved, posterior, solve
-from triangulate.smoothing.splines import basis, control_points, penalty
+from triangulate.smoothing.knots import WIDEST, spaced, usual_spacing
+from triangulate.smoothing.splines import Knots, basis, penalties
 from triangulate.smoothing.stated_limits import JointLimit
 from triangulate.smoothing.strength import Options, Strength, choose_strength
 from triangulate.smoothing.view_terms import examine
@@ -41,34 +51,26 @@ Progress = Callable[..., Iterable[Any]]
 WINDOW_BYTES = 96e6
 """Memory that one window's system may take."""
 
-DENSITY = 2.4
-"""Knot spacing times corner frequency. Splines then follow up to 1.3 times the corner frequency, of which the
-prior lets a sixth through; from 3 on the covariance begins to miss what they leave out."""
-
-WIDEST = 8
-"""Most frames between knots."""
-
 
 class Task(NamedTuple):
-    """One solve: a window of one subject's connected keypoints, with knots every `spacing` frames."""
+    """One solve: a window of one subject's connected keypoints."""
 
     window: Window
     subject: int
     keypoints: Int
-    spacing: int
 
 
 class Prepared(NamedTuple):
     """A task with everything that its solve reads; `at` are the views' times in frames from its begin.
 
-    Control points begin `pad` knot intervals before the window, `first` and `weights` are the basis at its
-    frames. `offset` was taken off the detections, and `lasting` is the covariance of what stays unknown.
+    `first` and `weights` are the basis at the frames. `offset` was taken off the detections, and `lasting` is
+    the covariance of what stays unknown.
     """
 
     offset: Float
     lasting: Float
     at: Float
-    pad: int
+    knots: Knots
     first: Int
     weights: Float
     start: Float
@@ -211,11 +213,11 @@ def plan(problem: Problem, max_gap: float) -> Iterator[Task]:
             corner = strength.corner[subject, part]
             if not np.isfinite(corner).any():
                 continue
-            spacing = int(np.clip(DENSITY / np.nanmax(corner), 1, WIDEST))
+            spacing = usual_spacing(float(np.nanmax(corner)))
             length = max(int(WINDOW_BYTES * spacing / (4 * 8 * (3 * len(part)) ** 2)), 2 * margin, 64)
             length = min(length, max(-(-frames // 2), 4 * margin))
-            for window in windows(frames, length, margin, spacing):
-                yield Task(window, subject, part, spacing)
+            for window in windows(frames, length, margin, WIDEST):
+                yield Task(window, subject, part)
 
 
 def run(
@@ -231,22 +233,22 @@ def run(
 
 def prepare(task: Task, problem: Problem, room: float = 0.0) -> Prepared:
     """Gather what a task's solve reads; its splines span `room` frames more than the times at either end."""
-    (begin, end, _, _), spacing = task.window, task.spacing
+    begin, end, _, _ = task.window
     pixels, offset, raw, lasting = detections(task, problem)
     at, early, late = observation_times(problem.tracks, slice(begin, end))
-    pad = int(np.ceil((early + room) / spacing))
-    count = pad + control_points((end - begin - 1 + late + room) / spacing)
-    index, weights = basis(np.arange(end - begin) / spacing + pad, count)
-    seen_index, seen_weights = basis(at / spacing + pad, count)
-    priors = prior_terms(task, problem, pixels, seen_index, count)
+    sigma = motion(task, problem, raw)
+    knots = spaced(corners(sigma, task, problem), early + room, late + room)
+    index, weights = basis(np.arange(end - begin), knots)
+    seen_index, seen_weights = basis(at, knots)
+    priors = prior_terms(task, problem, pixels, seen_index, knots, sigma)
     observed = observe(pixels, problem, seen_index, seen_weights)
-    start = robust_start(raw, priors, index, weights, count)
-    return Prepared(offset, lasting, at, pad, index, weights, start, observed, priors)
+    start = robust_start(raw, priors, index, weights)
+    return Prepared(offset, lasting, at, knots, index, weights, start, observed, priors)
 
 
 def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
     """Solve one window and write the frames that it keeps."""
-    (begin, _, first, last), subject, part, _ = task
+    (begin, _, first, last), subject, part = task
     strength = problem.strength
     ready = prepare(task, problem)
     observed = ready.observed
@@ -346,43 +348,68 @@ def observe(pixels: Pixels, problem: Problem, index: Int, weights: Float) -> Obs
     )
 
 
-def prior_terms(task: Task, problem: Problem, pixels: Pixels, index: Int, count: int) -> Priors:
+def motion(task: Task, problem: Problem, raw: RawPoints) -> Float:
+    """Return the standard deviation of each keypoint's roughness, (frames, keypoints) m per frame**order."""
+    part, strength = task.keypoints, problem.strength
+    sigma = strength.motion_sigma[task.subject, part] / problem.tracks.fps**strength.order
+    sigma = np.where(np.isfinite(sigma), sigma, np.nanmedian(sigma))
+    if strength.steady:
+        return np.broadcast_to(sigma, (len(raw.xyz), len(part)))
+    group = np.minimum(part, np.asarray(problem.tracks.skeleton.mirror)[part])
+    return local_roughness(turned(raw)[0], group, sigma, strength.order, strength.correlation[part])
+
+
+def corners(sigma: Float, task: Task, problem: Problem) -> Float:
+    """Return the highest angular frequency that any keypoint of a task follows, (frames,) per frame."""
+    strength, part = problem.strength, task.keypoints
+    usual = strength.motion_sigma[task.subject, part] / problem.tracks.fps**strength.order
+    known = strength.corner[task.subject, part] * (sigma / usual) ** (1.0 / strength.order)
+    return np.asarray(np.nanmax(known, axis=1))
+
+
+def prior_terms(
+    task: Task, problem: Problem, pixels: Pixels, index: Int, knots: Knots, sigma: Float
+) -> Priors:
     """Express the priors of a window per knot interval."""
     part, strength = task.keypoints, problem.strength
-    sigma = strength.motion_sigma[task.subject, part]
-    sigma = np.where(np.isfinite(sigma), sigma, np.nanmedian(sigma))
-    roughness = (problem.tracks.fps / task.spacing) ** (2 * strength.order) * task.spacing / sigma**2
+    middle = 0.5 * (knots.times[1:] + knots.times[:-1])
+    frames = np.arange(len(sigma))
+    logs = np.log(sigma)
+    roughness = np.exp(-2 * np.stack([np.interp(middle, frames, row) for row in logs.T], axis=-1))
     inside = np.isin(strength.bones, part).all(axis=1)
     bone_sigma = strength.bone_sigma[task.subject, inside]
-    near = np.zeros((count, len(part)), dtype=np.bool_)
+    near = np.zeros((knots.count, len(part)), dtype=np.bool_)
     seen = np.asarray((pixels.information[..., 0] > 0).any(axis=-1))
     for shift in range(4):
         for group in range(index.shape[1]):
             np.logical_or.at(near, index[:, group] + shift, seen)
+    form = penalties(knots, strength.order)
+    at_knot, share = knots.values()
+    nearest = np.clip(np.arange(knots.count) - 1, 0, len(form) - 1)
+    pull = roughness[nearest] * form[nearest, 0, 0, None]
     return Priors(
-        form=penalty(strength.order),
+        form=form,
         roughness=roughness,
+        at_knot=at_knot,
+        share=share,
         bones=np.searchsorted(part, strength.bones[inside]),
         lengths=strength.bone_lengths[task.subject, inside],
-        stiffness=np.where(np.isfinite(bone_sigma), np.sqrt(task.spacing) / bone_sigma, 0.0),
-        anchor=np.where(near, 1e-12, 1e-9) * roughness,
-        hinges=problem.hinges.within(part, task.spacing),
+        stiffness=np.where(np.isfinite(bone_sigma), 1.0 / bone_sigma, 0.0),
+        anchor=np.where(near, 1e-12, 1e-9) * pull,
+        hinges=problem.hinges.within(part),
     )
 
 
-def robust_start(raw: RawPoints, priors: Priors, index: Int, weights: Float, count: int) -> Float:
+def robust_start(raw: RawPoints, priors: Priors, index: Int, weights: Float) -> Float:
     """Smooth the raw coordinates one by one, robustly, which also bridges what is missing."""
     frames, keypoints, _ = raw.xyz.shape
     raw, axes = turned(raw)
-    variance = np.diagonal(raw.covariance, axis1=-2, axis2=-1)
-    seen = np.isfinite(raw.xyz) & np.isfinite(variance) & (variance > 0)
-    precision = np.where(seen, 1.0 / np.where(seen, variance, 1.0), 0.0)
-    y = np.where(seen, raw.xyz, 0.0).transpose(1, 2, 0).reshape(3 * keypoints, frames)
-    precision = precision.transpose(1, 2, 0).reshape(3 * keypoints, frames)
+    y, precision = coordinates(raw)
     y, middle = centred(y, precision)
-    middle, known = middle.reshape(keypoints, 3), np.asarray(seen.any(axis=(0, 2)))
+    middle, known = middle.reshape(keypoints, 3), (precision > 0).any(axis=1).reshape(keypoints, 3).all(axis=1)
     middle[~known] = middle[known].mean(axis=0) if known.any() else 0.0
+    count = len(priors.form) + 3
     control = np.empty((3 * keypoints, count))
-    strength = np.repeat(priors.roughness, 3)
+    strength = np.repeat(priors.roughness, 3, axis=1).T
     robust_fit(y, precision, index, weights, priors.form, strength, 3, control, np.empty(y.shape))
     return (control.reshape(keypoints, 3, count).transpose(2, 0, 1) + middle) @ axes.T

@@ -53,6 +53,10 @@ class Strength(NamedTuple):
         Degrees of freedom of the noise.
     persistence : (keypoints,) float
         Share of the detections' variance that time does not average out, see `detection_noise`.
+    correlation : (keypoints, lags) float
+        Of the white noise's errors with those 0, 1, 2, ... frames later.
+    steady : bool
+        Whether the caller fixed the strength of the motion for the whole recording.
     """
 
     order: int
@@ -65,6 +69,8 @@ class Strength(NamedTuple):
     corner: Float
     nu: float
     persistence: Float
+    correlation: Float
+    steady: bool
 
     @property
     def information(self) -> float:
@@ -183,6 +189,8 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: Views, options: Options) 
         corner=corner,
         nu=white.nu,
         persistence=total.persistence if options.offsets else np.zeros(keypoints),
+        correlation=white.correlation,
+        steady=options.motion_sigma is not None,
     )
 
 
