@@ -60,14 +60,14 @@ def load_block(xy, information, first, count, rig, lens_block, observed):
         for i in range(count, LANES):
             lens_block[i] = np.nan
             lens_block[LANES + i] = np.nan
-        undistort_block(rig.kind[view], rig.lens[view], lens_block)
+        undistort_block(rig.model[view], rig.k[view], rig.fold[view], lens_block)
         _store(o, rig.K[view], lens_block)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _store(o, K, lens_block):
     """Write one view's rows: information carried from pixels through K and through the lens."""
-    k0, k1, k2, k3 = K[0], K[1], K[2], K[3]
+    k0, k1, k2, k3 = K[0, 0], K[0, 1], K[1, 0], K[1, 1]
     for i in range(LANES):
         x, y = lens_block[2 * LANES + i], lens_block[3 * LANES + i]
         seen = x * 0.0 + y * 0.0 == 0.0  # False for NaN and for infinity

@@ -1,4 +1,4 @@
-"""Cameras as plain arrays, the way the compiled kernels take them."""
+"""Cameras as plain arrays, the way compiled kernels take them; importing this module loads numba."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.geometry.lens import lens_kind, lens_terms
+from calibration.geometry.lens import FISHEYE, fill_coefficients, lens_fold, lens_kind
 from calibration.geometry.undistortion import normaliser
 
 Float = NDArray[np.float64]
@@ -45,29 +45,50 @@ class PlacedCamera(Protocol):
 
 
 class CameraArrays(NamedTuple):
-    """Cameras as arrays, in a world whose origin is `pivot`.
+    """Cameras as arrays: the one form in which compiled kernels take them.
 
     Attributes
     ----------
-    P : (views, 12) float, m
-        [R t] row by row, onto normalised coordinates.
-    kind : (views,) int
-        Of the lens, see `calibration.geometry.lens`.
-    lens : (views, 13) float
-        Distortion coefficients and fold, see `calibration.geometry.lens.lens_terms`.
+    R : (views, 3, 3) float
+        Of cam_from_world.
+    t : (views, 3) float, m
+        Of cam_from_world.
+    K : (views, 3, 3) float, px
+    k : (views, 12) float
+        Distortion coefficients, filled with zeros.
+    model : (views,) int
+        PINHOLE, FISHEYE or IDEAL, see `calibration.geometry.lens`.
+    fold : (views,) float
+        Where the lens folds back, see `calibration.geometry.lens.lens_fold`.
     normalise : (views, 6) float
         Affine map from pixels to distorted normalised coordinates.
-    K : (views, 4) float, px
-        K[:2, :2] row by row.
-    pivot : (3,) float, m, world
     """
 
-    P: Float
-    kind: NDArray[np.int64]
-    lens: Float
-    normalise: Float
+    R: Float
+    t: Float
     K: Float
-    pivot: Float
+    k: Float
+    model: NDArray[np.int64]
+    fold: Float
+    normalise: Float
+
+    @property
+    def centers(self) -> Float:
+        """Centres of projection, (views, 3) m, world."""
+        return -np.einsum("vji,vj->vi", self.R, self.t)
+
+    def around(self, origin: Float) -> "CameraArrays":
+        """Return the same cameras in a world whose origin is another point, which is not turned.
+
+        Parameters
+        ----------
+        origin : (3,) float, m, world
+
+        Returns
+        -------
+        arrays : CameraArrays
+        """
+        return self._replace(t=self.R @ origin + self.t)
 
     def repeated(self, times: int) -> "CameraArrays":
         """Return every camera several times in a row.
@@ -80,19 +101,26 @@ class CameraArrays(NamedTuple):
         -------
         arrays : CameraArrays
         """
-        index = np.repeat(np.arange(len(self.P)), times)
-        return CameraArrays(
-            self.P[index],
-            self.kind[index],
-            self.lens[index],
-            self.normalise[index],
-            self.K[index],
-            self.pivot,
-        )
+        return CameraArrays._make(np.repeat(values, times, axis=0) for values in self)
+
+    def with_lenses(self, K: Float, k: Float) -> "CameraArrays":
+        """Return the same cameras with other numbers in their lenses.
+
+        Parameters
+        ----------
+        K : (views, 3, 3) float, px
+        k : (views, 12) float
+
+        Returns
+        -------
+        arrays : CameraArrays
+        """
+        names = ["fisheye" if model == FISHEYE else "pinhole" for model in self.model]
+        return _with_lenses(self.R, self.t, K, names, list(k))
 
 
 def camera_arrays(cameras: Sequence[PlacedCamera]) -> CameraArrays:
-    """Pack cameras; the origin moves to where they look, which keeps sums of squares well conditioned.
+    """Take the numbers out of cameras.
 
     Parameters
     ----------
@@ -102,17 +130,26 @@ def camera_arrays(cameras: Sequence[PlacedCamera]) -> CameraArrays:
     -------
     arrays : CameraArrays
     """
-    R = np.array([camera.R for camera in cameras])
-    t = np.array([camera.t for camera in cameras])
-    pivot = looked_at(R, t)
-    intrinsics = [camera.intrinsics for camera in cameras]
+    lenses = [camera.intrinsics for camera in cameras]
+    return _with_lenses(
+        np.array([camera.R for camera in cameras]),
+        np.array([camera.t for camera in cameras]),
+        np.array([lens.K for lens in lenses]),
+        [lens.model for lens in lenses],
+        [lens.distortion for lens in lenses],
+    )
+
+
+def _with_lenses(R: Float, t: Float, K: Float, models: list[str], distortions: list[Float]) -> CameraArrays:
+    lenses = list(zip(models, distortions, strict=True))
     return CameraArrays(
-        P=np.concatenate([R, (R @ pivot + t)[:, :, None]], axis=2).reshape(-1, 12),
-        kind=np.array([lens_kind(lens.model, lens.distortion) for lens in intrinsics], dtype=np.int64),
-        lens=np.array([lens_terms(lens.model, lens.distortion) for lens in intrinsics]),
-        normalise=np.array([normaliser(lens.K) for lens in intrinsics]),
-        K=np.array([lens.K[:2, :2].ravel() for lens in intrinsics]),
-        pivot=pivot,
+        R=R,
+        t=t,
+        K=K,
+        k=np.array([fill_coefficients(distortion) for distortion in distortions]),
+        model=np.array([lens_kind(*lens) for lens in lenses], dtype=np.int64),
+        fold=np.array([lens_fold(*lens) for lens in lenses]),
+        normalise=normaliser(K),
     )
 
 

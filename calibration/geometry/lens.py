@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike, NDArray
 
 Float = NDArray[np.float64]
@@ -128,8 +127,8 @@ def lens_kind(model: str, distortion: ArrayLike) -> int:
     return PINHOLE if np.any(distortion) else IDEAL
 
 
-def lens_terms(model: str, distortion: ArrayLike) -> Float:
-    """Return the coefficients that kernels take and where the lens folds back.
+def lens_fold(model: str, distortion: ArrayLike) -> float:
+    """Return where a lens folds back: where its distorted radius stops growing.
 
     Parameters
     ----------
@@ -138,31 +137,36 @@ def lens_terms(model: str, distortion: ArrayLike) -> Float:
 
     Returns
     -------
-    k : (13,) float
-        The last is the fold, where the distorted radius stops growing: the squared normalised radius of a
-        pinhole lens, infinite if there is none; the angle to the axis of a fisheye lens, at most a right one.
+    fold : float
+        The squared normalised radius of a pinhole lens, infinite if there is none; the angle to the axis of a
+        fisheye lens, at most a right one.
     """
-    return _lens_terms(model, tuple(np.asarray(distortion, dtype=np.float64).tolist()))
+    return _lens_fold(model, tuple(np.asarray(distortion, dtype=np.float64).tolist()))
 
 
 @lru_cache(maxsize=1024)
-def _lens_terms(model: str, distortion: tuple[float, ...]) -> Float:
-    k = np.append(fill_coefficients(np.array(distortion)), np.inf)
-    kind = lens_kind(model, distortion)
+def _lens_fold(model: str, distortion: tuple[float, ...]) -> float:
+    k, kind = fill_coefficients(distortion), lens_kind(model, distortion)
     if kind == PINHOLE:
-        top, bottom = Polynomial([1, k[0], k[1], k[4]]), Polynomial([1, k[5], k[6], k[7]])
+        top, bottom = np.array([1.0, k[0], k[1], k[4]]), np.array([1.0, k[5], k[6], k[7]])
         # d/dr of r top / bottom is zero where this polynomial of r2 is.
-        slope = top * bottom + 2 * Polynomial([0, 1]) * (top.deriv() * bottom - top * bottom.deriv())
-        k[12] = min(_least_positive_root(slope), _least_positive_root(bottom))
-    elif kind == FISHEYE:
-        slope = Polynomial([1, 3 * k[0], 5 * k[1], 7 * k[2], 9 * k[3]])
-        k[12] = min(np.sqrt(_least_positive_root(slope)), np.pi / 2)
-    k.flags.writeable = False
-    return k
+        power = np.arange(4)
+        slope = np.convolve((1 + 2 * power) * top, bottom) - np.convolve(top, 2 * power * bottom)
+        return min(_least_positive_root(slope), _least_positive_root(bottom))
+    if kind == FISHEYE:
+        slope = np.array([1.0, 3 * k[0], 5 * k[1], 7 * k[2], 9 * k[3]])
+        return min(float(np.sqrt(_least_positive_root(slope))), np.pi / 2)
+    return np.inf
 
 
-def _least_positive_root(polynomial: Polynomial) -> float:
-    roots = polynomial.trim().roots()
+def _least_positive_root(coefficients: Float) -> float:
+    """Of a polynomial, the constant first; infinite where there is none."""
+    last = np.flatnonzero(coefficients)[-1]
+    if last == 0:
+        return np.inf
+    companion = np.diag(np.ones(last - 1), -1)
+    companion[:, -1] = -coefficients[:last] / coefficients[last]
+    roots = np.linalg.eigvals(companion)
     return float(roots.real[(np.abs(roots.imag) < 1e-9) & (roots.real > 0)].min(initial=np.inf))
 
 

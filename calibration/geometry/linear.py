@@ -11,6 +11,7 @@ The information of each observation, carried through the lens, weighs its equati
 from numba import njit
 
 from calibration.geometry.blocks import VIEW, N, X, Y, solve3
+from calibration.geometry.point_projection import packed
 from calibration.geometry.undistortion import LANES
 
 
@@ -25,14 +26,15 @@ def linear_block(observed, on, rig, sums, xyz):
     rig : CameraArrays
     sums : (SUMS * LANES,) float
         Work space.
-    xyz : (3 * LANES,) float, m, from the pivot
+    xyz : (3 * LANES,) float, m, world
         NaN where fewer than two observations are on or their rays are parallel.
     """
     for depth_known in (False, True):
         sums[:] = 0.0
-        for view in range(len(rig.P)):
+        for view in range(len(rig.t)):
             o = observed[view * VIEW : (view + 1) * VIEW]
-            _add_view(depth_known, rig.P[view], o, on[view * LANES : (view + 1) * LANES], xyz, sums)
+            P = packed(rig.R[view], rig.t[view])
+            _add_view(depth_known, P, o, on[view * LANES : (view + 1) * LANES], xyz, sums)
         for i in range(LANES):
             x, y, z = solve3(
                 sums[i],
@@ -52,9 +54,7 @@ def linear_block(observed, on, rig, sums, xyz):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_view(depth_known, P, o, on, xyz, sums):
-    p00, p01, p02, p03 = P[0], P[1], P[2], P[3]
-    p10, p11, p12, p13 = P[4], P[5], P[6], P[7]
-    p20, p21, p22, p23 = P[8], P[9], P[10], P[11]
+    p00, p01, p02, p03, p10, p11, p12, p13, p20, p21, p22, p23 = P
     for i in range(LANES):
         x, y, weight = o[X + i], o[Y + i], on[i]
         if depth_known:

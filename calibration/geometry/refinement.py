@@ -12,6 +12,7 @@ from numba import njit
 from calibration.geometry.blocks import SUMS, VIEW, M, U, V, solve3
 from calibration.geometry.lens import FISHEYE, IDEAL
 from calibration.geometry.lens_kernels import distort_fisheye, distort_pinhole
+from calibration.geometry.point_projection import packed
 from calibration.geometry.undistortion import LANES
 
 ROUNDS = 25
@@ -42,7 +43,7 @@ def refine_block(observed, on, rig, trial, sums, best, xyz):
         Work space.
     best : ((SUMS + 1) * LANES,) float
         Sums at the point found, and the damping.
-    xyz : (3 * LANES,) float, m, from the pivot
+    xyz : (3 * LANES,) float, m, world
         Start and result.
     """
     trial[:] = xyz
@@ -63,20 +64,20 @@ def sum_block(observed, on, rig, xyz, sums):
     ----------
     observed, on, rig
         As `refine_block`.
-    xyz : (3 * LANES,) float, m, from the pivot
+    xyz : (3 * LANES,) float, m, world
     sums : (SUMS * LANES,) float
     """
     sums[:] = 0.0
-    for view in range(len(rig.P)):
+    for view in range(len(rig.t)):
         o = observed[view * VIEW : (view + 1) * VIEW]
         w = on[view * LANES : (view + 1) * LANES]
-        k, K = rig.lens[view], rig.K[view]
-        if rig.kind[view] == IDEAL:
-            _add_ideal(rig.P[view], K, o, w, xyz, sums)
-        elif rig.kind[view] == FISHEYE:
-            _add_fisheye(rig.P[view], k, K, o, w, xyz, sums)
+        P, k, K = packed(rig.R[view], rig.t[view]), rig.k[view], rig.K[view]
+        if rig.model[view] == IDEAL:
+            _add_ideal(P, K, o, w, xyz, sums)
+        elif rig.model[view] == FISHEYE:
+            _add_fisheye(P, k, K, o, w, xyz, sums)
         else:
-            _add_pinhole(rig.P[view], k, K, o, w, xyz, sums)
+            _add_pinhole(P, k, K, o, w, xyz, sums)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -172,34 +173,34 @@ def _tuple12(a):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_pinhole(P, k, K, o, on, xyz, sums):
-    P12, k12, K4 = _tuple12(P), _tuple12(k), (K[0], K[1], K[2], K[3])
+    k12, K4 = _tuple12(k), (K[0, 0], K[0, 1], K[1, 0], K[1, 1])
     for i in range(LANES):
         weight = on[i]
-        x, y, inverse, front = _ray(P12, weight, xyz, i)
+        x, y, inverse, front = _ray(P, weight, xyz, i)
         u, v, u_x, u_y, v_x, v_y = distort_pinhole(x, y, k12)
-        r, s = _rows(P12, x, y, inverse, u_x, u_y, v_x, v_y)
+        r, s = _rows(P, x, y, inverse, u_x, u_y, v_x, v_y)
         _add(sums, i, o, K4, weight, u, v, r, s)
         sums[9 * LANES + i] += 0.0 if front | (weight == 0.0) else BEHIND
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_fisheye(P, k, K, o, on, xyz, sums):
-    P12, k12, K4 = _tuple12(P), _tuple12(k), (K[0], K[1], K[2], K[3])
+    k12, K4 = _tuple12(k), (K[0, 0], K[0, 1], K[1, 0], K[1, 1])
     for i in range(LANES):
         weight = on[i]
-        x, y, inverse, front = _ray(P12, weight, xyz, i)
+        x, y, inverse, front = _ray(P, weight, xyz, i)
         u, v, u_x, u_y, v_x, v_y = distort_fisheye(x, y, k12)
-        r, s = _rows(P12, x, y, inverse, u_x, u_y, v_x, v_y)
+        r, s = _rows(P, x, y, inverse, u_x, u_y, v_x, v_y)
         _add(sums, i, o, K4, weight, u, v, r, s)
         sums[9 * LANES + i] += 0.0 if front | (weight == 0.0) else BEHIND
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_ideal(P, K, o, on, xyz, sums):
-    P12, K4 = _tuple12(P), (K[0], K[1], K[2], K[3])
+    K4 = (K[0, 0], K[0, 1], K[1, 0], K[1, 1])
     for i in range(LANES):
         weight = on[i]
-        x, y, inverse, front = _ray(P12, weight, xyz, i)
-        r, s = _rows(P12, x, y, inverse, 1.0, 0.0, 0.0, 1.0)
+        x, y, inverse, front = _ray(P, weight, xyz, i)
+        r, s = _rows(P, x, y, inverse, 1.0, 0.0, 0.0, 1.0)
         _add(sums, i, o, K4, weight, x, y, r, s)
         sums[9 * LANES + i] += 0.0 if front | (weight == 0.0) else BEHIND

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.geometry.lens import FISHEYE, IDEAL, lens_kind, lens_terms
+from calibration.geometry.lens import FISHEYE, IDEAL, fill_coefficients, lens_fold, lens_kind
 from calibration.geometry.lens_kernels import distort_fisheye, distort_pinhole
 from calibration.threads import over_chunks
 
@@ -26,14 +26,15 @@ CAREFUL = (10, 18)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def undistort_block(kind, k, block):
+def undistort_block(kind, k, fold, block):
     """Undistort a block in place: rows u, v in; rows x, y and the Jacobian u_x, u_y, v_x, v_y out.
 
     Parameters
     ----------
     kind : int
-    k : (13,) float
-        From `calibration.geometry.lens.lens_terms`.
+    k : (12,) float
+    fold : float
+        From `calibration.geometry.lens.lens_fold`.
     block : (8 * LANES,) float, normalised, cam
         Rows u, v, x, y, u_x, u_y, v_x, v_y. NaN in, or no inverse: NaN out.
     """
@@ -48,9 +49,9 @@ def undistort_block(kind, k, block):
         return
     c = (k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9], k[10], k[11])
     if kind == FISHEYE:
-        _fisheye_block(c, k[12], block)
+        _fisheye_block(c, fold, block)
     else:
-        _pinhole_block(c, k[12], block)
+        _pinhole_block(c, fold, block)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -142,7 +143,7 @@ def _fisheye_block(k, fold, block):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _undistort_range(start, stop, xy, normalise, kind, k, out):
+def _undistort_range(start, stop, xy, normalise, kind, k, fold, out):
     block = np.empty(8 * LANES)
     for first in range(start, stop, LANES):
         count = min(LANES, stop - first)
@@ -150,7 +151,7 @@ def _undistort_range(start, stop, xy, normalise, kind, k, out):
             x, y = xy[first + min(i, count - 1), 0], xy[first + min(i, count - 1), 1]
             block[i] = normalise[0] * x + normalise[1] * y + normalise[2]
             block[LANES + i] = normalise[3] * x + normalise[4] * y + normalise[5]
-        undistort_block(kind, k, block)
+        undistort_block(kind, k, fold, block)
         for i in range(count):
             out[first + i, 0] = block[2 * LANES + i]
             out[first + i, 1] = block[3 * LANES + i]
@@ -161,13 +162,14 @@ def normaliser(K: ArrayLike) -> Float:
 
     Parameters
     ----------
-    K : (3, 3) float, px
+    K : (..., 3, 3) float, px
 
     Returns
     -------
-    normalise : (6,) float
+    normalise : (..., 6) float
     """
-    return np.linalg.inv(np.asarray(K, dtype=np.float64))[:2].ravel()
+    inverse = np.linalg.inv(np.asarray(K, dtype=np.float64))
+    return inverse[..., :2, :].reshape(*inverse.shape[:-2], 6)
 
 
 def undistort(xy: ArrayLike, K: ArrayLike, distortion: ArrayLike, model: str = "pinhole") -> Float:
@@ -195,7 +197,6 @@ def undistort(xy: ArrayLike, K: ArrayLike, distortion: ArrayLike, model: str = "
     xy = np.asarray(xy, dtype=np.float64)
     flat = xy.reshape(-1, 2)
     out = np.empty_like(flat)
-    kind = lens_kind(model, distortion)
-    k = lens_terms(model, distortion)
-    over_chunks(_undistort_range, len(flat), flat, normaliser(K), kind, k, out, multiple=LANES)
+    lens = lens_kind(model, distortion), fill_coefficients(distortion), lens_fold(model, distortion)
+    over_chunks(_undistort_range, len(flat), flat, normaliser(K), *lens, out, multiple=LANES)
     return out.reshape(xy.shape)

@@ -27,19 +27,19 @@ def weigh(e2, c2):
 
 
 @njit(cache=True, error_model="numpy")
-def pixel_error(X, xy, R, t, lens, model):
+def pixel_error(X, xy, R, t, K, k, model):
     """Observed minus predicted of one observation, and the depth."""
     x = R[0, 0] * X[0] + R[0, 1] * X[1] + R[0, 2] * X[2] + t[0]
     y = R[1, 0] * X[0] + R[1, 1] * X[1] + R[1, 2] * X[2] + t[1]
     z = R[2, 0] * X[0] + R[2, 1] * X[1] + R[2, 2] * X[2] + t[2]
     if z <= 0.0:
         return np.nan, np.nan, z
-    u, v, _, _, _, _ = distort(x / z, y / z, lens[4:], model)
-    return xy[0] - (lens[0] * u + lens[2]), xy[1] - (lens[1] * v + lens[3]), z
+    u, v, _, _, _, _ = distort(x / z, y / z, k, model)
+    return xy[0] - (K[0, 0] * u + K[0, 2]), xy[1] - (K[1, 1] * v + K[1, 2]), z
 
 
 @njit(cache=True, error_model="numpy")
-def linearise(X, xy, R, t, lens, model, J, D, dk):
+def linearise(X, xy, R, t, K, k, model, J, D, dk):
     """Fill J (2, 22) of the view's unknowns and D (2, 3) of the point; return the error.
 
     Returns
@@ -52,10 +52,9 @@ def linearise(X, xy, R, t, lens, model, J, D, dk):
     z = R[2, 0] * X[0] + R[2, 1] * X[1] + R[2, 2] * X[2] + t[2]
     if z <= 0.0:
         return np.nan, np.nan
-    k = lens[4:]
     a, b = x / z, y / z
     u, v, u_x, u_y, v_x, v_y = distort(a, b, k, model)
-    fx, fy = lens[0], lens[1]
+    fx, fy = K[0, 0], K[1, 1]
     p00, p01 = fx * u_x / z, fx * u_y / z
     p10, p11 = fy * v_x / z, fy * v_y / z
     p02, p12 = -(p00 * a + p01 * b), -(p10 * a + p11 * b)
@@ -72,21 +71,23 @@ def linearise(X, xy, R, t, lens, model, J, D, dk):
     for j in range(3):
         D[0, j] = p00 * R[0, j] + p01 * R[1, j] + p02 * R[2, j]
         D[1, j] = p10 * R[0, j] + p11 * R[1, j] + p12 * R[2, j]
-    return xy[0] - (fx * u + lens[2]), xy[1] - (fy * v + lens[3])
+    return xy[0] - (fx * u + K[0, 2]), xy[1] - (fy * v + K[1, 2])
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def errors(start, view, xy, points, R, t, lens, model, out):
+def errors(start, view, xy, points, cameras, out):
     """Fill the errors of all observations, (observations, 2) px; NaN behind a camera."""
     for p in range(len(points)):
         for o in range(start[p], start[p + 1]):
             v = view[o]
-            ex, ey, _ = pixel_error(points[p], xy[o], R[v], t[v], lens[v], model[v])
+            ex, ey, _ = pixel_error(
+                points[p], xy[o], cameras.R[v], cameras.t[v], cameras.K[v], cameras.k[v], cameras.model[v]
+            )
             out[o, 0], out[o, 1] = ex, ey
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def cost(start, view, xy, points, R, t, lens, model, c2):
+def cost(start, view, xy, points, cameras, c2):
     """Sum of the robust losses over all observations, px2."""
     total = 0.0
     for p in range(len(points)):
@@ -95,7 +96,9 @@ def cost(start, view, xy, points, R, t, lens, model, c2):
             continue
         for o in range(start[p], start[p + 1]):
             v = view[o]
-            ex, ey, _ = pixel_error(points[p], xy[o], R[v], t[v], lens[v], model[v])
+            ex, ey, _ = pixel_error(
+                points[p], xy[o], cameras.R[v], cameras.t[v], cameras.K[v], cameras.k[v], cameras.model[v]
+            )
             e2 = ex * ex + ey * ey
             if e2 < np.inf:
                 total += weigh(e2, c2)[0]
@@ -112,7 +115,7 @@ def solve(A, b, x):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def reduced_equations(start, view, xy, points, R, t, lens, model, c2, damping, columns, S, g, diagonal):
+def reduced_equations(start, view, xy, points, cameras, c2, damping, columns, S, g, diagonal):
     """Accumulate the normal equations of the views after eliminating the points.
 
     Parameters
@@ -143,7 +146,18 @@ def reduced_equations(start, view, xy, points, R, t, lens, model, c2, damping, c
         m = 0
         for o in range(start[p], start[p + 1]):
             v = view[o]
-            ex, ey = linearise(points[p], xy[o], R[v], t[v], lens[v], model[v], J, D, dk)
+            ex, ey = linearise(
+                points[p],
+                xy[o],
+                cameras.R[v],
+                cameras.t[v],
+                cameras.K[v],
+                cameras.k[v],
+                cameras.model[v],
+                J,
+                D,
+                dk,
+            )
             e2 = ex * ex + ey * ey
             if not e2 < np.inf:
                 continue
@@ -196,7 +210,7 @@ def reduced_equations(start, view, xy, points, R, t, lens, model, c2, damping, c
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def step_points(start, view, xy, points, R, t, lens, model, c2, damping, columns, delta, out):
+def step_points(start, view, xy, points, cameras, c2, damping, columns, delta, out):
     """Fill the points after the step that goes with the views' step `delta`, (views * n,)."""
     n = len(columns)
     J, D, dk = np.zeros((2, PER_VIEW)), np.zeros((2, 3)), np.zeros((2, 12))
@@ -209,7 +223,18 @@ def step_points(start, view, xy, points, R, t, lens, model, c2, damping, columns
         b[:] = 0.0
         for o in range(start[p], start[p + 1]):
             v = view[o]
-            ex, ey = linearise(points[p], xy[o], R[v], t[v], lens[v], model[v], J, D, dk)
+            ex, ey = linearise(
+                points[p],
+                xy[o],
+                cameras.R[v],
+                cameras.t[v],
+                cameras.K[v],
+                cameras.k[v],
+                cameras.model[v],
+                J,
+                D,
+                dk,
+            )
             e2 = ex * ex + ey * ey
             if not e2 < np.inf:
                 continue

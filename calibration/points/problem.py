@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.camera import Camera, Intrinsics
-from calibration.geometry.lens import fill_coefficients
+from calibration.geometry.camera_arrays import CameraArrays, camera_arrays
+from calibration.geometry.lens import FISHEYE, fill_coefficients
 from calibration.points.kernels import PER_VIEW, POSE
 from calibration.rig import Rig
 
@@ -93,74 +94,44 @@ class Observations:
         return np.flatnonzero(chosen)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Views:
-    """The cameras as the kernels take them.
+def straight_cameras(rig: Rig) -> CameraArrays:
+    """Return the cameras of a rig without the skew, which `Observations.of` takes out of the pixels."""
+    cameras = camera_arrays(rig.cameras)
+    K = cameras.K.copy()
+    K[:, 0, 1] = 0.0
+    return cameras.with_lenses(K, cameras.k)
 
-    Attributes
-    ----------
-    R : (views, 3, 3) float
-    t : (views, 3) float, m, cam
-    lens : (views, 16) float
-        fx fy cx cy and 12 coefficients.
-    model : (views,) int
-    """
 
-    R: Float
-    t: Float
-    lens: Float
-    model: Int
+def lens_rows(cameras: CameraArrays) -> Float:
+    """Return fx fy cx cy and 12 coefficients of every camera, (views, 16), as the unknowns are ordered."""
+    return np.concatenate([cameras.K[:, [0, 1, 0, 1], [0, 1, 2, 2]], cameras.k], axis=1)
 
-    @classmethod
-    def of(cls, rig: Rig) -> "Views":
-        """Take the numbers out of a rig."""
-        lens = [
-            [
-                *camera.intrinsics.K[[0, 1, 0, 1], [0, 1, 2, 2]],
-                *fill_coefficients(camera.intrinsics.distortion),
-            ]
-            for camera in rig.cameras
-        ]
-        return cls(
-            R=np.array([camera.R for camera in rig.cameras]),
-            t=np.array([camera.t for camera in rig.cameras]),
-            lens=np.array(lens),
-            model=np.array([int(camera.intrinsics.model == "fisheye") for camera in rig.cameras]),
-        )
 
-    @property
-    def center(self) -> Float:
-        """Centres, (views, 3) m, world."""
-        return -np.einsum("vji,vj->vi", self.R, self.t)
+def moved(cameras: CameraArrays, delta: Float) -> CameraArrays:
+    """Return cameras after a step, (views, 22), in the kernels' order."""
+    turn = Rotation.from_rotvec(delta[:, :3])
+    stepped = cameras._replace(R=turn.as_matrix() @ cameras.R, t=turn.apply(cameras.t) + delta[:, 3:POSE])
+    if not delta[:, POSE:].any():
+        return stepped
+    lens, K = lens_rows(cameras) + delta[:, POSE:], cameras.K.copy()
+    K[:, [0, 1, 0, 1], [0, 1, 2, 2]] = lens[:, :4]
+    return stepped.with_lenses(K, lens[:, 4:])
 
-    def moved(self, delta: Float) -> "Views":
-        """Return the views after a step, (views, 22), in the kernels' order."""
-        turn = Rotation.from_rotvec(delta[:, :3])
-        return replace(
-            self,
-            R=turn.as_matrix() @ self.R,
-            t=turn.apply(self.t) + delta[:, 3:6],
-            lens=self.lens + delta[:, POSE:],
-        )
 
-    def to_rig(self, rig: Rig) -> Rig:
-        """Put the numbers back into a rig, whose names, sizes and lens models stay."""
-        cameras = []
-        for view, camera in enumerate(rig.cameras):
-            fx, fy, cx, cy = self.lens[view, :4]
-            skew = camera.intrinsics.K[0, 1]
-            before = fill_coefficients(camera.intrinsics.distortion)
-            count = len(camera.intrinsics.distortion)
-            if (self.lens[view, 4:] != before)[count:].any():
-                count = 5
-            intrinsics = replace(
-                camera.intrinsics,
-                K=np.array([[fx, skew, cx], [0, fy, cy], [0, 0, 1]]),
-                distortion=self.lens[view, 4 : 4 + count],
-            )
-            cam_from_world = RigidTransform.from_components(self.t[view], Rotation.from_matrix(self.R[view]))
-            cameras.append(Camera(name=camera.name, intrinsics=intrinsics, cam_from_world=cam_from_world))
-        return Rig(cameras=tuple(cameras))
+def with_cameras(rig: Rig, cameras: CameraArrays) -> Rig:
+    """Put the numbers back into a rig, whose names, sizes, skews and lens models stay."""
+    placed = []
+    for view, camera in enumerate(rig.cameras):
+        K = cameras.K[view].copy()
+        K[0, 1] = camera.intrinsics.K[0, 1]
+        before = fill_coefficients(camera.intrinsics.distortion)
+        count = len(camera.intrinsics.distortion)
+        if (cameras.k[view] != before)[count:].any():
+            count = 5
+        intrinsics = replace(camera.intrinsics, K=K, distortion=cameras.k[view, :count])
+        pose = RigidTransform.from_components(cameras.t[view], Rotation.from_matrix(cameras.R[view]))
+        placed.append(Camera(name=camera.name, intrinsics=intrinsics, cam_from_world=pose))
+    return Rig(cameras=tuple(placed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -198,7 +169,8 @@ class Freedom:
         groups = LENSES[lens]
         columns = np.array([*range(POSE), *(number for group in groups for number in group)], dtype=np.int64)
         place = {int(number): index for index, number in enumerate(columns)}
-        start, views = Views.of(rig), [rig.names.index(name) for name in free]
+        start, views = straight_cameras(rig), [rig.names.index(name) for name in free]
+        lenses = lens_rows(start)
         unknowns: list[tuple[dict[int, float], float, int, float, str]] = []
         for view in sorted(views):
             for number in range(POSE):
@@ -210,10 +182,10 @@ class Freedom:
             if shared_lens:
                 tied = [sorted(views)]
             for together in tied:
-                having = [v for v in together if not (start.model[v] and group[0] >= POSE + 8)]
+                having = [v for v in together if not (start.model[v] == FISHEYE and group[0] >= POSE + 8)]
                 if not having:
                     continue
-                value = {(v, n): _scale(start.lens[v], n) for v in having for n in group}
+                value = {(v, n): _scale(lenses[v], n) for v in having for n in group}
                 step = {v * len(columns) + place[n]: scale for (v, n), scale in value.items()}
                 source = having[0] * (PER_VIEW - POSE) + group[0] - POSE
                 sigma = _sigma(group[0], rig.cameras[having[0]].intrinsics)
@@ -234,10 +206,10 @@ class Freedom:
             labels=labels,
         )
 
-    def offset(self, views: "Views", given: "Views") -> Float:
+    def offset(self, cameras: CameraArrays, given: CameraArrays) -> Float:
         """How far the free unknowns of the lenses have come from those given, (free,); 0 for poses."""
-        moved = (views.lens - given.lens).ravel()
-        return np.where(self.source >= 0, moved[self.source] / self.scale, 0.0)
+        change = (lens_rows(cameras) - lens_rows(given)).ravel()
+        return np.where(self.source >= 0, change[self.source] / self.scale, 0.0)
 
     def full(self, x: Float, views: int) -> Float:
         """Spread free values to all unknowns, (views, 22)."""

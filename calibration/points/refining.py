@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from calibration.arrays import frozen
 from calibration.errors import CalibrationError
-from calibration.points.problem import LENSES, Freedom, Observations, Views
+from calibration.points.problem import LENSES, Freedom, Observations, straight_cameras, with_cameras
 from calibration.points.solver import CUTOFF, UNDETERMINED, Solution, errors_of, solve, triangulated
 from calibration.rig import Rig
 from calibration.similarity import fit_similarity_robustly
@@ -129,7 +129,7 @@ def refine_cameras(
         raise ValueError(f"lens: expected one of {', '.join(stages)}, got {lens!r}")
     if pixel_sigma is not None and not (np.isfinite(pixel_sigma) and pixel_sigma > 0):
         raise ValueError(f"pixel_sigma: expected a positive number of px, got {pixel_sigma}")
-    given = Views.of(rig)
+    given = straight_cameras(rig)
     freedoms = [
         Freedom.of(rig, lens=stage, free=names, shared_lens=shared_lens)
         for stage in stages[: stages.index(lens) + 1]
@@ -137,7 +137,7 @@ def refine_cameras(
     solution = solve(observations, given, freedoms, pixel_sigma=pixel_sigma)
     if not np.isfinite(solution.errors).any():
         raise CalibrationError(UNDETERMINED)
-    refined, factor, transform = solution.views.to_rig(rig), 1.0, None
+    refined, factor, transform = with_cameras(rig, solution.cameras), 1.0, None
     if len(names) == len(rig):
         factor, transform = fit_similarity_robustly(_frames(refined), _frames(rig))
         refined = refined.scaled(factor).moved(transform)
@@ -198,7 +198,7 @@ def _report(  # noqa: PLR0917
     points: Float,
     factor: float,
 ) -> PointsReport:
-    given = Views.of(rig)
+    given = straight_cameras(rig)
     before = np.linalg.norm(
         errors_of(observations, given, triangulated(observations, given, CUTOFF * 10 * solution.sigma)),
         axis=1,

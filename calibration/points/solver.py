@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
+from calibration.geometry.camera_arrays import CameraArrays
 from calibration.points import kernels, triangulation
-from calibration.points.problem import Freedom, Observations, Views
+from calibration.points.problem import Freedom, Observations, moved, straight_cameras
 from calibration.rig import Rig
 
 Float = NDArray[np.float64]
@@ -40,7 +41,7 @@ class Solution:
 
     Attributes
     ----------
-    views : Views
+    cameras : CameraArrays
     points : (points, 3) float, m, world
     errors : (observations, 2) float, px
     sigma : float, px
@@ -51,7 +52,7 @@ class Solution:
         Inverse covariance of the free unknowns, for noise of 1 px.
     """
 
-    views: Views
+    cameras: CameraArrays
     points: Float
     errors: Float
     sigma: float
@@ -61,21 +62,18 @@ class Solution:
 
 
 def triangulated(
-    observations: Observations, views: Views, scale: float, points: Float | None = None
+    observations: Observations, cameras: CameraArrays, scale: float, points: Float | None = None
 ) -> Float:
     """Triangulate every point robustly, (points, 3) m; NaN where no two rays meet."""
-    direction = triangulation.rays(observations.view, observations.xy, views)
+    direction = triangulation.rays(observations.view, observations.xy, cameras)
     points = np.full((len(observations.start) - 1, 3), np.nan) if points is None else points.copy()
     triangulation.triangulate(
         observations.start,
         observations.view,
         observations.xy,
         direction,
-        views.center,
-        views.R,
-        views.t,
-        views.lens,
-        views.model,
+        cameras.centers,
+        cameras,
         scale**2,
         points,
     )
@@ -95,10 +93,10 @@ def triangulated_points(rig: Rig, xy: Float) -> Float:
     xyz : (points, 3) float, m, world
         NaN where fewer than two views see the point.
     """
-    return triangulated(Observations.of(np.array(xy, dtype=np.float64), rig), Views.of(rig), 30.0)
+    return triangulated(Observations.of(np.array(xy, dtype=np.float64), rig), straight_cameras(rig), 30.0)
 
 
-def errors_of(observations: Observations, views: Views, points: Float) -> Float:
+def errors_of(observations: Observations, cameras: CameraArrays, points: Float) -> Float:
     """Observed minus predicted of every observation, (observations, 2) px; NaN without a point."""
     out = np.empty((len(observations.view), 2))
     kernels.errors(
@@ -106,10 +104,7 @@ def errors_of(observations: Observations, views: Views, points: Float) -> Float:
         observations.view,
         observations.xy,
         points,
-        views.R,
-        views.t,
-        views.lens,
-        views.model,
+        cameras,
         out,
     )
     return out
@@ -117,7 +112,7 @@ def errors_of(observations: Observations, views: Views, points: Float) -> Float:
 
 def solve(
     observations: Observations,
-    given: Views,
+    given: CameraArrays,
     freedoms: Sequence[Freedom],
     *,
     pixel_sigma: float | None = None,
@@ -128,7 +123,7 @@ def solve(
     Parameters
     ----------
     observations : Observations
-    given : Views
+    given : CameraArrays
         Where to start, and the middle of the lenses' prior.
     freedoms : sequence of Freedom
         Stages, each freer than the one before.
@@ -149,36 +144,36 @@ def solve(
     part = observations.select(observations.spread_out(per_pair))
     if not np.isfinite(triangulated(part, given, 1e3)).any():
         raise CalibrationError(UNDETERMINED)
-    views, used = given, 0
+    cameras, used = given, 0
 
-    def sigma_of(observed: Observations, views: Views, points: Float) -> float:
-        return noise(observed, views, points) if pixel_sigma is None else pixel_sigma
+    def sigma_of(observed: Observations, cameras: CameraArrays, points: Float) -> float:
+        return noise(observed, cameras, points) if pixel_sigma is None else pixel_sigma
 
     least = 0.0 if pixel_sigma is None else pixel_sigma
-    scale = 2 * CUTOFF * max(noise(part, views, triangulated(part, views, 1e3)), least)
+    scale = 2 * CUTOFF * max(noise(part, cameras, triangulated(part, cameras, 1e3)), least)
     for number, freedom in enumerate(freedoms):
-        points = triangulated(part, views, scale)
+        points = triangulated(part, cameras, scale)
         for _ in range(40):
-            descent = _Descent(part, freedom, scale, given, views, points)
+            descent = _Descent(part, freedom, scale, given, cameras, points)
             used += descent.run(12, 1e-3)
-            views, points = descent.views, triangulated(part, descent.views, scale, descent.points)
-            sigma = sigma_of(part, views, points)
+            cameras, points = descent.cameras, triangulated(part, descent.cameras, scale, descent.points)
+            sigma = sigma_of(part, cameras, points)
             if scale <= CUTOFF * sigma * 1.05:
                 break
             scale = max(NARROWING * scale, CUTOFF * sigma)
-        descent = _Descent(part, freedom, scale, given, views, points)
+        descent = _Descent(part, freedom, scale, given, cameras, points)
         used += descent.run(20 if number < len(freedoms) - 1 else 60, 1e-6)
-        views = descent.views
-    points = triangulated(observations, views, scale)
-    scale = CUTOFF * sigma_of(observations, views, points)
-    descent = _Descent(observations, freedoms[-1], scale, given, views, points)
+        cameras = descent.cameras
+    points = triangulated(observations, cameras, scale)
+    scale = CUTOFF * sigma_of(observations, cameras, points)
+    descent = _Descent(observations, freedoms[-1], scale, given, cameras, points)
     used += descent.run(20, 3e-4)
-    errors = errors_of(observations, descent.views, descent.points)
+    errors = errors_of(observations, descent.cameras, descent.points)
     return Solution(
-        views=descent.views,
+        cameras=descent.cameras,
         points=descent.points,
         errors=errors,
-        sigma=sigma_of(observations, descent.views, descent.points),
+        sigma=sigma_of(observations, descent.cameras, descent.points),
         iterations=used,
         converged=descent.converged,
         information=descent.information(),
@@ -193,21 +188,21 @@ class _Descent:
         observations: Observations,
         freedom: Freedom,
         scale: float,
-        given: Views,
-        views: Views,
+        given: CameraArrays,
+        cameras: CameraArrays,
         points: Float,
     ):
         self.observations, self.freedom, self.c2, self.given = observations, freedom, scale**2, given
         self.precision = freedom.precision * (scale / CUTOFF) ** 2  # the cost is in px2, not in sigmas
-        self.views, self.points = views, points
+        self.cameras, self.points = cameras, points
         self.damping, self.converged = 1e-4, False
-        self.cost = self._cost(views, points)
+        self.cost = self._cost(cameras, points)
 
     def run(self, iterations: int, tolerance: float) -> int:
         """Descend until a step gains less than a part `tolerance` of the cost; return the steps tried."""
         for step in range(iterations):
-            views, points = self._stepped()
-            cost = self._cost(views, points)
+            cameras, points = self._stepped()
+            cost = self._cost(cameras, points)
             if not cost < self.cost:
                 self.damping *= 10
                 if self.damping > 1e8:
@@ -215,7 +210,7 @@ class _Descent:
                     return step + 1
                 continue
             gain = self.cost - cost
-            self.views, self.points, self.cost = views, points, cost
+            self.cameras, self.points, self.cost = cameras, points, cost
             self.damping = max(self.damping / 5, 1e-9)
             if gain < tolerance * cost:
                 self.converged = True
@@ -236,10 +231,7 @@ class _Descent:
             self.observations.view,
             self.observations.xy,
             self.points,
-            self.views.R,
-            self.views.t,
-            self.views.lens,
-            self.views.model,
+            self.cameras,
             self.c2,
             damping,
             freedom.columns,
@@ -249,10 +241,10 @@ class _Descent:
         )
         spread = freedom.spread
         S = spread.T @ S @ spread + np.diag(self.precision)
-        g = spread.T @ g - self.precision * freedom.offset(self.views, self.given)
+        g = spread.T @ g - self.precision * freedom.offset(self.cameras, self.given)
         return S, g, (spread**2).T @ diagonal + self.precision
 
-    def _stepped(self) -> tuple[Views, Float]:
+    def _stepped(self) -> tuple[CameraArrays, Float]:
         freedom = self.freedom
         S, g, diagonal = self._equations(self.damping)
         # Unknowns in units of their own precision: radians and metres differ by any factor. A singular matrix
@@ -262,44 +254,38 @@ class _Descent:
         if not (np.isfinite(S).all() and np.isfinite(g).all()):
             raise CalibrationError(UNDETERMINED)
         x = unit * np.linalg.lstsq(S, g, rcond=None)[0]
-        full = freedom.full(np.asarray(x), len(self.views.t))
+        full = freedom.full(np.asarray(x), len(self.cameras.t))
         points = np.empty_like(self.points)
         kernels.step_points(
             self.observations.start,
             self.observations.view,
             self.observations.xy,
             self.points,
-            self.views.R,
-            self.views.t,
-            self.views.lens,
-            self.views.model,
+            self.cameras,
             self.c2,
             self.damping,
             freedom.columns,
             np.ascontiguousarray(full[:, freedom.columns]).ravel(),
             points,
         )
-        return self.views.moved(full), points
+        return moved(self.cameras, full), points
 
-    def _cost(self, views: Views, points: Float) -> float:
+    def _cost(self, cameras: CameraArrays, points: Float) -> float:
         cost = kernels.cost(
             self.observations.start,
             self.observations.view,
             self.observations.xy,
             points,
-            views.R,
-            views.t,
-            views.lens,
-            views.model,
+            cameras,
             self.c2,
         )
-        offset = self.freedom.offset(views, self.given)
+        offset = self.freedom.offset(cameras, self.given)
         return float(cost + np.sum(self.precision * offset**2))
 
 
-def noise(observations: Observations, views: Views, points: Float) -> float:
+def noise(observations: Observations, cameras: CameraArrays, points: Float) -> float:
     """Estimate the noise in x and in y from the middle of the errors and what the points have absorbed."""
-    errors = errors_of(observations, views, points)
+    errors = errors_of(observations, cameras, points)
     count = np.diff(observations.start)[observations.point]
     known = np.isfinite(errors).all(axis=1)
     # Two rays leave one number of four, and a median of such errors says little: look at three and more.

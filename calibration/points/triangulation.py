@@ -5,24 +5,25 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from calibration.geometry.camera_arrays import CameraArrays
 from calibration.geometry.lens import FISHEYE
 from calibration.geometry.undistortion import undistort
 from calibration.points.kernels import PER_VIEW, linearise, pixel_error, solve, weigh
-from calibration.points.problem import Views
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 
-def rays(view: Int, xy: Float, views: Views) -> Float:
+def rays(view: Int, xy: Float, cameras: CameraArrays) -> Float:
     """Return the unit directions of all observations, (observations, 3), world; NaN without an inverse."""
     out = np.empty((len(view), 3))
-    for index, (fx, fy, cx, cy, *k) in enumerate(views.lens):
+    for index, (R, K, k, model) in enumerate(
+        zip(cameras.R, cameras.K, cameras.k, cameras.model, strict=True)
+    ):
         of_view = view == index
-        name = "fisheye" if views.model[index] == FISHEYE else "pinhole"
-        uv = undistort(xy[of_view], [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], k, name)
+        uv = undistort(xy[of_view], K, k, "fisheye" if model == FISHEYE else "pinhole")
         ray = np.concatenate([uv, np.ones((len(uv), 1))], axis=1)
-        out[of_view] = ray @ views.R[index] / np.linalg.norm(ray, axis=1, keepdims=True)
+        out[of_view] = ray @ R / np.linalg.norm(ray, axis=1, keepdims=True)
     return out
 
 
@@ -46,7 +47,7 @@ def _between(a, b, da, db, X):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def triangulate(start, view, xy, direction, center, R, t, lens, model, c2, points):
+def triangulate(start, view, xy, direction, center, cameras, c2, points):
     """Replace points by the best of the meeting points of two of their rays, refined on all of them.
 
     The old point competes too. NaN where no two rays meet in front of their cameras.
@@ -55,6 +56,8 @@ def triangulate(start, view, xy, direction, center, R, t, lens, model, c2, point
     ----------
     direction : (observations, 3) float
         From `rays`.
+    cameras : CameraArrays
+        Without skew.
     center : (views, 3) float, m, world
     c2 : float, px2
         Of the loss.
@@ -65,21 +68,21 @@ def triangulate(start, view, xy, direction, center, R, t, lens, model, c2, point
     for p in range(len(points)):
         first, last = start[p], start[p + 1]
         best[:] = points[p]
-        lowest = _loss(best, first, last, view, xy, R, t, lens, model, c2)
+        lowest = _loss(best, first, last, view, xy, cameras, c2)
         for o in range(first, last):
             for q in range(first, o):
                 if _between(center[view[o]], center[view[q]], direction[o], direction[q], X):
-                    loss = _loss(X, first, last, view, xy, R, t, lens, model, c2)
+                    loss = _loss(X, first, last, view, xy, cameras, c2)
                     if loss < lowest:
                         lowest = loss
                         best[:] = X
         if not np.isnan(best[0]):
-            _descend(best, lowest, first, last, view, xy, R, t, lens, model, c2)
+            _descend(best, lowest, first, last, view, xy, cameras, c2)
         points[p] = best
 
 
 @njit(cache=True, error_model="numpy")
-def _descend(best, lowest, first, last, view, xy, R, t, lens, model, c2):
+def _descend(best, lowest, first, last, view, xy, cameras, c2):
     """Refine a point in place by Levenberg-Marquardt on all its observations."""
     J, D, dk = np.zeros((2, PER_VIEW)), np.zeros((2, 3)), np.zeros((2, 12))
     V, b, dx, trial = np.zeros((3, 3)), np.zeros(3), np.zeros(3), np.zeros(3)
@@ -89,7 +92,18 @@ def _descend(best, lowest, first, last, view, xy, R, t, lens, model, c2):
         b[:] = 0.0
         for o in range(first, last):
             v = view[o]
-            ex, ey = linearise(best, xy[o], R[v], t[v], lens[v], model[v], J, D, dk)
+            ex, ey = linearise(
+                best,
+                xy[o],
+                cameras.R[v],
+                cameras.t[v],
+                cameras.K[v],
+                cameras.k[v],
+                cameras.model[v],
+                J,
+                D,
+                dk,
+            )
             e2 = ex * ex + ey * ey
             if not e2 < np.inf:
                 continue
@@ -103,7 +117,7 @@ def _descend(best, lowest, first, last, view, xy, R, t, lens, model, c2):
         if not solve(V, b, dx):
             return
         trial[:] = best + dx
-        loss = _loss(trial, first, last, view, xy, R, t, lens, model, c2)
+        loss = _loss(trial, first, last, view, xy, cameras, c2)
         if not loss < lowest:
             damping *= 100.0
             continue
@@ -116,11 +130,13 @@ def _descend(best, lowest, first, last, view, xy, R, t, lens, model, c2):
 
 
 @njit(cache=True, error_model="numpy")
-def _loss(X, first, last, view, xy, R, t, lens, model, c2):
+def _loss(X, first, last, view, xy, cameras, c2):
     total = 0.0
     for o in range(first, last):
         v = view[o]
-        ex, ey, _ = pixel_error(X, xy[o], R[v], t[v], lens[v], model[v])
+        ex, ey, _ = pixel_error(
+            X, xy[o], cameras.R[v], cameras.t[v], cameras.K[v], cameras.k[v], cameras.model[v]
+        )
         e2 = ex * ex + ey * ey
         if e2 < np.inf:
             total += weigh(e2, c2)[0]

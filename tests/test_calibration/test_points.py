@@ -6,7 +6,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import CalibrationError, Camera, Intrinsics, Rig
 from calibration.points.kernels import PER_VIEW, linearise
-from calibration.points.problem import Views
+from calibration.points.problem import moved, straight_cameras
 from calibration.points.refining import refine_cameras
 
 views = 5
@@ -70,19 +70,23 @@ def shape_error(rig):
     return np.abs(moved.apply(factor * rig.centers) - truth.centers).max()
 
 
+def camera(arrays, view):
+    return tuple(values[view] for values in arrays[:5])
+
+
 def test_jacobian_equals_finite_differences():
-    start = Views.of(truth)
+    start = straight_cameras(truth)
     X, xy, step = np.array([0.2, -0.3, 0.1]), np.array([600.0, 500.0]), 1e-6
     for view in range(views):
         J, D, dk = np.zeros((2, PER_VIEW)), np.zeros((2, 3)), np.zeros((2, 12))
-        linearise(X, xy, start.R[view], start.t[view], start.lens[view], start.model[view], J, D, dk)
+        linearise(X, xy, *camera(start, view), J, D, dk)
 
         def error(delta, X, view=view):
             full = np.zeros((views, PER_VIEW))
             full[view] = delta
-            at = start.moved(full)
+            at = moved(start, full)
             spare = np.zeros((2, PER_VIEW)), np.zeros((2, 3)), np.zeros((2, 12))
-            return np.array(linearise(X, xy, at.R[view], at.t[view], at.lens[view], at.model[view], *spare))
+            return np.array(linearise(X, xy, *camera(at, view), *spare))
 
         for column in range(PER_VIEW):
             delta = step * np.eye(PER_VIEW)[column]

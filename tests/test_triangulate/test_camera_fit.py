@@ -7,6 +7,7 @@ import pytest
 from scipy.linalg import block_diag
 from scipy.optimize import minimize
 
+from calibration.geometry.camera_arrays import camera_arrays
 from models2d import Skeleton, Tracks2D
 from tests.rigs import ring
 from triangulate import CameraPriors, smooth
@@ -14,7 +15,6 @@ from triangulate.camera_fit import solving as solver
 from triangulate.camera_fit.fitting import fit_cameras, pieces_of, posed, rigid_motions
 from triangulate.camera_fit.refined import stepped
 from triangulate.camera_fit.solving import Cameras, linearise, prior_information, prior_terms, refine
-from triangulate.smoothing.smoother import pack
 from triangulate.smoothing.strength import Options
 
 FPS = 60.0
@@ -65,7 +65,7 @@ def small():
     rig = ring(3)
     tracks = film(rig, 12, 2, noise=0.5, late=0.002)
     off, priors = perturbed(rig, 0.004, 0.004), CameraPriors(offset_sigma=0.005)
-    given = Cameras(pack(off), np.zeros(3))
+    given = Cameras(camera_arrays(off.cameras), np.zeros(3))
     (piece,) = pieces_of(posed(tracks, off, Options(3, 8.0, 200.0, 0.003)), given, priors)
     return piece, given, priors
 
@@ -127,7 +127,7 @@ def test_the_optimum_is_that_of_a_dense_solver(small, monkeypatch):
 
 def similar_part_removed(error, rig):
     """Take from steps of all cameras what moves or scales the rig as a whole."""
-    motions = rigid_motions(Cameras(pack(rig), np.zeros(len(rig))))
+    motions = rigid_motions(Cameras(camera_arrays(rig.cameras), np.zeros(len(rig))))
     growth = np.zeros((len(rig), 6))
     outward = rig.centers - rig.centers.mean(axis=0)
     growth[:, 3:] = -np.einsum("vij,vj->vi", [camera.R for camera in rig.cameras], outward)
@@ -146,7 +146,9 @@ def test_a_perturbed_rig_and_a_late_camera_are_recovered():
     smoothed, report = smooth(found.timed(tracks), found.rig, rigs=found.draw())
     assert found.late[-1] == pytest.approx(0.4 / FPS, abs=4 * found.late_sigma[-1])
     assert found.late_sigma[-1] < 0.02 / FPS
-    step = Cameras(pack(found.rig), np.zeros(4)).away(Cameras(pack(rig), np.zeros(4)))[0][:, :6]
+    step = Cameras(camera_arrays(found.rig.cameras), np.zeros(4)).away(
+        Cameras(camera_arrays(rig.cameras), np.zeros(4))
+    )[0][:, :6]
     error = similar_part_removed(step, rig)
     assert np.linalg.norm(error[:, :3], axis=1).max() < np.deg2rad(0.06)
     assert np.linalg.norm(error[:, 3:], axis=1).max() < 0.002

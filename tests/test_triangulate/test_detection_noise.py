@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from calibration.geometry.camera_arrays import camera_arrays
 from tests.rigs import ring
-from triangulate.smoothing import smoother as smoothing
 from triangulate.smoothing.bone_lengths import measure_bones, mirrored_mean
 from triangulate.smoothing.detection_noise import find_noise
 from triangulate.smoothing.inputs import Pixels
@@ -27,7 +27,7 @@ def test_noise_of_each_keypoint_and_view_is_found():
         np.array([0.5, 1.0, 2.0])[None, :, None, None] * np.array([1, 1, 1, 1, 1, 1.6])[None, None, :, None]
     )
     rig, cuts = scene(lambda rng, shape: rng.normal(0, 1, shape) * true)
-    found = find_noise(cuts, rig, smoothing.pack(rig))
+    found = find_noise(cuts, rig, camera_arrays(rig.cameras))
     assert np.allclose(found.sigma.T, true[0, :, :, 0], rtol=0.25)
     assert found.nu == 30.0
     assert (found.persistence < 0.1).all()
@@ -35,7 +35,7 @@ def test_noise_of_each_keypoint_and_view_is_found():
 
 def test_heavy_tails_are_found():
     rig, cuts = scene(lambda rng, shape: rng.standard_t(4, shape))
-    assert find_noise(cuts, rig, smoothing.pack(rig)).nu < 10
+    assert find_noise(cuts, rig, camera_arrays(rig.cameras)).nu < 10
 
 
 def test_an_error_that_lasts_is_found():
@@ -43,7 +43,7 @@ def test_an_error_that_lasts_is_found():
         return rng.normal(0, 1, (1, *shape[1:])) + 0.3 * rng.normal(0, 1, shape)
 
     rig, cuts = scene(lasting)
-    assert (find_noise(cuts, rig, smoothing.pack(rig)).persistence > 0.3).all()
+    assert (find_noise(cuts, rig, camera_arrays(rig.cameras)).persistence > 0.3).all()
 
 
 def test_roughness_of_a_random_walk_of_acceleration_is_found():

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from calibration import Camera, Intrinsics, Rig
+from calibration import Camera, Intrinsics
+from calibration.geometry.camera_arrays import camera_arrays
 from calibration.geometry.point_projection import project
 from triangulate.smoothing.residuals import bone, robust
-from triangulate.smoothing.smoother import pack
 
 
 def camera(model):
@@ -20,7 +20,7 @@ def camera(model):
 @pytest.mark.parametrize("model", ["pinhole", "fisheye"])
 def test_projection_is_the_cameras_and_its_jacobian_that_of_finite_differences(model):
     one = camera(model)
-    views = pack(Rig(cameras=(one,)))
+    views = camera_arrays([one])
     xyz = np.array([0.3, -0.4, 0.5])
     u, v, *jacobian, depth = project(*xyz, views.R[0], views.t[0], views.K[0], views.k[0], views.model[0])
     assert np.allclose([u, v], one.project(xyz), atol=1e-10)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from calibration import Camera, Intrinsics, Rig
+from calibration.geometry.camera_arrays import camera_arrays
 from triangulate.smoothing.kernels import Observed
-from triangulate.smoothing.smoother import pack
 from triangulate.smoothing.splines import basis, control_points, sample
 from triangulate.smoothing.view_terms import LANES, TOGETHER, add_views, examine
 
@@ -61,7 +61,7 @@ def test_cost_is_minus_the_log_likelihood_and_the_right_side_minus_its_gradient(
     rig, control, observed, residual = scene(views, LANES + 5, views if apart else 1)
     knots = len(control)
     band, right = np.zeros((knots, 4, 6, 6)), np.zeros((knots, 6))
-    cost = add_views(control, pack(rig), observed, band, right, True)
+    cost = add_views(control, camera_arrays(rig.cameras), observed, band, right, True)
     there = observed.information[..., 0] > 0
     correct, mistake = likelihoods(residual[there], observed.information[there])
     assert cost == pytest.approx(-np.log((correct + mistake) / (1 + mistake)).sum(), rel=1e-9)
@@ -72,7 +72,7 @@ def test_cost_is_minus_the_log_likelihood_and_the_right_side_minus_its_gradient(
             other = control.copy()
             other[knot, keypoint, axis] += sign * step
             unused = np.zeros_like(right)
-            moved.append(add_views(other, pack(rig), observed, band, unused, False))
+            moved.append(add_views(other, camera_arrays(rig.cameras), observed, band, unused, False))
         slope = (moved[0] - moved[1]) / (2 * step)
         assert right[knot, 3 * keypoint + axis] == pytest.approx(-slope, rel=1e-4, abs=1e-3)
 
@@ -84,7 +84,7 @@ def test_inliers_are_the_detections_that_are_likelier_than_mistakes(apart):
     error = np.empty(observed.xy.shape[:2])
     offset = np.random.default_rng(0).normal(size=residual.shape)
     squared = np.empty(inlier.shape)
-    examine(control, pack(rig), observed, offset, inlier, error, squared)
+    examine(control, camera_arrays(rig.cameras), observed, offset, inlier, error, squared)
     with np.errstate(divide="ignore", invalid="ignore"):
         correct, mistake = likelihoods(residual, observed.information)
     expected = (observed.information[..., 0] > 0) & (correct > mistake)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibration.geometry.camera_arrays import camera_arrays
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
 from triangulate.camera_fit.priors import CameraPriors
@@ -15,7 +16,7 @@ from triangulate.common_clock import retimed, synchronised
 from triangulate.points.matched_rig import matched
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.local_world import LocalWorld
-from triangulate.smoothing.smoother import Problem, Task, pack, plan, prepare
+from triangulate.smoothing.smoother import Problem, Task, plan, prepare
 from triangulate.smoothing.stated_limits import JointLimit
 from triangulate.smoothing.strength import Options, choose_strength
 from triangulate.smoothing.windows import Window
@@ -103,7 +104,7 @@ def fit_cameras(
 
 
 def _fitted(tracks: Tracks2D, rig: Rig, options: Options, priors: CameraPriors) -> RefinedCameras:
-    given = cameras = Cameras(pack(rig), np.zeros(len(rig)))
+    given = cameras = Cameras(camera_arrays(rig.cameras), np.zeros(len(rig)))
     noise = []
     for turn in range(1, ROUNDS + 1):
         timed = retimed(tracks, cameras.late) if cameras.late.any() else tracks
@@ -124,7 +125,7 @@ def _fitted(tracks: Tracks2D, rig: Rig, options: Options, priors: CameraPriors) 
 
 def posed(tracks: Tracks2D, rig: Rig, options: Options) -> Problem:
     """Pose the smoother's problem with the cameras as they are."""
-    views, together = pack(rig), synchronised(tracks)
+    views, together = camera_arrays(rig.cameras), synchronised(tracks)
     strength = choose_strength(together, rig, views, options._replace(offsets=False))
     hinges = Hinges.of(options.joint_limits, tracks.skeleton)
     return Problem(tracks, together, rig, views, None, strength, hinges)

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.arrays import frozen
+from calibration.geometry.camera_arrays import camera_arrays
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
 from triangulate.camera_fit.solving import Cameras
 from triangulate.common_clock import retimed
-from triangulate.smoothing.smoother import pack
 
 Float = NDArray[np.float64]
 
@@ -121,5 +121,5 @@ def with_cameras(rig: Rig, cameras: Cameras) -> Rig:
 
 def stepped(rig: Rig, step: Float) -> Rig:
     """Return the rig after a step, (views, 6), of its cameras."""
-    start = Cameras(pack(rig), np.zeros(len(rig)))
+    start = Cameras(camera_arrays(rig.cameras), np.zeros(len(rig)))
     return with_cameras(rig, start.moved(np.concatenate([step, np.zeros((len(rig), 1))], axis=1)))

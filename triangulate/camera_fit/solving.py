@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 from scipy.spatial.transform import Rotation
 
+from calibration.geometry.camera_arrays import CameraArrays
 from calibration.threads import cores
 from triangulate.camera_fit.priors import PER_VIEW, CameraPriors
 from triangulate.camera_fit.terms import add_border
 from triangulate.smoothing import bands
-from triangulate.smoothing.kernels import Observed, Priors, Views, assemble
+from triangulate.smoothing.kernels import Observed, Priors, assemble
 from triangulate.smoothing.solver import raise_diagonal
 from triangulate.smoothing.splines import Knots, basis, basis_rate
 
@@ -40,7 +41,7 @@ LEAST_PART = 1e-3
 class Cameras(NamedTuple):
     """Cameras while they are refined; `late` is in seconds, (views,)."""
 
-    views: Views
+    views: CameraArrays
     late: Float
 
     def moved(self, step: Float) -> "Cameras":

@@ -21,7 +21,7 @@ def add_border(control, views, observed, rates, border, corner, force):
     Parameters
     ----------
     control : (knots, keypoints, 3) float, m
-    views : Views
+    views : CameraArrays
     observed : Observed
         With one group of the basis per view.
     rates : (frames, views, 4) float, 1/s

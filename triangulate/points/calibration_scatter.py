@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from calibration.geometry.lens import fill_coefficients
+from calibration.geometry.camera_arrays import camera_arrays
 from calibration.geometry.point_projection import project
 from calibration.rig import Rig
 from calibration.threads import over_chunks
@@ -57,7 +57,7 @@ def with_calibration(
         raise ValueError(
             f"rigs: a scatter needs at least {FEWEST_DRAWS} draws of the calibration, got {len(rigs)}"
         )
-    cameras = packed([one.select(tracks.views) for one in (rig, *rigs)])
+    cameras = camera_arrays([camera for one in (rig, *rigs) for camera in one.select(tracks.views).cameras])
     frames, views, subjects, keypoints = tracks.shape
     covariance = trajectories.covariance.copy()
     used = nearest_seen(trajectories.inliers)
@@ -68,7 +68,7 @@ def with_calibration(
         by = np.moveaxis(used[part], 1, -1).reshape(-1, views)
         added = np.full((len(xyz), 3, 3), np.nan)
         information = np.ascontiguousarray(observations(tracks, part)[1])
-        over_chunks(_scatter, len(xyz), xyz, np.ascontiguousarray(by), information, *cameras, added)
+        over_chunks(_scatter, len(xyz), xyz, np.ascontiguousarray(by), information, cameras, added)
         covariance[part] += added.reshape(covariance[part].shape)
     return replace(trajectories, covariance=covariance)
 
@@ -95,39 +95,24 @@ def nearest_seen(inliers: Bool) -> Bool:
     return np.take_along_axis(inliers, nearest[:, None], axis=0)
 
 
-def packed(rigs: Sequence[Rig]) -> tuple[NDArray, ...]:
-    """Turn rigs into arrays over (rigs, views): R, t, K, the 12 lens coefficients and the model."""
-    lenses = [[camera.intrinsics for camera in rig.cameras] for rig in rigs]
-    return (
-        np.array([[camera.R for camera in rig.cameras] for rig in rigs]),
-        np.array([[camera.t for camera in rig.cameras] for rig in rigs]),
-        np.array([[lens.K for lens in row] for row in lenses]),
-        np.array([[fill_coefficients(lens.distortion) for lens in row] for row in lenses]),
-        np.array([[lens.model == "fisheye" for lens in row] for row in lenses], dtype=np.int64),
-    )
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
-def _scatter(start, stop, xyz, used, information, R, t, K, k, model, out):
+def _scatter(start, stop, xyz, used, information, cameras, out):
     """Fill the covariance of points over all draws but the first, which is the rig itself."""
-    draws, views = t.shape[:2]
+    views = used.shape[1]
+    draws = len(cameras.t) // views
     lever, at, moved = np.zeros((views, 3, 2)), np.zeros((views, 2)), np.empty((draws - 1, 3))
     for point in range(start, stop):
         x, y, z = xyz[point]
         if np.isnan(x):
             continue
-        normal = _levers(
-            x, y, z, used[point], information[point], R[0], t[0], K[0], k[0], model[0], lever, at
-        )
+        normal = _levers(x, y, z, used[point], information[point], cameras, lever, at)
         if not np.linalg.det(normal) > 0.0:
             continue
         moved[:] = 0.0
         for draw in range(1, draws):
             for view in range(views):
                 if used[point, view]:
-                    u, v, _, _, _, _, _, _, _ = project(
-                        x, y, z, R[draw, view], t[draw, view], K[draw, view], k[draw, view], model[draw, view]
-                    )
+                    u, v, _, _, _, _, _, _, _ = _project(x, y, z, cameras, draw * views + view)
                     for i in range(3):
                         moved[draw - 1, i] -= lever[view, i, 0] * (u - at[view, 0])
                         moved[draw - 1, i] -= lever[view, i, 1] * (v - at[view, 1])
@@ -138,15 +123,13 @@ def _scatter(start, stop, xyz, used, information, R, t, K, k, model, out):
 
 
 @njit(cache=True, error_model="numpy")
-def _levers(x, y, z, used, information, R, t, K, k, model, lever, at):
+def _levers(x, y, z, used, information, cameras, lever, at):
     """Fill J' W and the pixel of each view that is used; return the sum of J' W J."""
     normal, J = np.zeros((3, 3)), np.empty((2, 3))
     for view in range(len(used)):
         if not used[view]:
             continue
-        u, v, u_x, u_y, u_z, v_x, v_y, v_z, _ = project(
-            x, y, z, R[view], t[view], K[view], k[view], model[view]
-        )
+        u, v, u_x, u_y, u_z, v_x, v_y, v_z, _ = _project(x, y, z, cameras, view)
         at[view, 0], at[view, 1] = u, v
         J[0, 0], J[0, 1], J[0, 2] = u_x, u_y, u_z
         J[1, 0], J[1, 1], J[1, 2] = v_x, v_y, v_z
@@ -157,3 +140,8 @@ def _levers(x, y, z, used, information, R, t, K, k, model, lever, at):
             for j in range(3):
                 normal[i, j] += lever[view, i, 0] * J[0, j] + lever[view, i, 1] * J[1, j]
     return normal
+
+
+@njit(inline="always")
+def _project(x, y, z, cameras, c):
+    return project(x, y, z, cameras.R[c], cameras.t[c], cameras.K[c], cameras.k[c], cameras.model[c])

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from calibration.geometry.blocks import VIEW, N, X, Y, solve3
+from calibration.geometry.point_projection import packed
 from calibration.geometry.undistortion import LANES
 
 TERMS = 9
@@ -35,15 +36,12 @@ def residual_block(observed, rig, xyz, squared):
     ----------
     observed : (views * VIEW,) float
     rig : CameraArrays
-    xyz : (3 * LANES,) float, m, from the pivot
+    xyz : (3 * LANES,) float, m, world
     squared : (views * LANES,) float
         Squared distance; infinite where missing or where the point is behind the camera.
     """
-    for view in range(len(rig.P)):
-        P = rig.P[view]
-        p00, p01, p02, p03 = P[0], P[1], P[2], P[3]
-        p10, p11, p12, p13 = P[4], P[5], P[6], P[7]
-        p20, p21, p22, p23 = P[8], P[9], P[10], P[11]
+    for view in range(len(rig.t)):
+        p00, p01, p02, p03, p10, p11, p12, p13, p20, p21, p22, p23 = packed(rig.R[view], rig.t[view])
         o = observed[view * VIEW : (view + 1) * VIEW]
         out = squared[view * LANES : (view + 1) * LANES]
         for i in range(LANES):
@@ -98,14 +96,15 @@ def agreeing(i, squared, candidates, limit, on):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def gather_point(i, observed, rig, candidates, point, terms, view_of):
+def gather_point(i, observed, P, candidates, point, terms, view_of):
     """Collect what one point's search needs: its observations and their linear equations.
 
     Parameters
     ----------
     i : int
     observed : (rows * VIEW,) float
-    rig : CameraArrays
+    P : (rows, 12) float, m
+        [R t] of every row's camera.
     candidates : int
     point : (rows, FIELDS) float
         Every observation that is there.
@@ -119,14 +118,14 @@ def gather_point(i, observed, rig, candidates, point, terms, view_of):
         Observations.
     """
     count = 0
-    for row in range(len(rig.P)):
-        o, P = observed[row * VIEW : (row + 1) * VIEW], rig.P[row]
+    for row in range(len(P)):
+        o, p = observed[row * VIEW : (row + 1) * VIEW], P[row]
         n0, n1, n2 = o[N + i], o[N + LANES + i], o[N + 2 * LANES + i]
         if n0 <= 0.0:
             continue
         x, y = o[X + i], o[Y + i]
-        a0, a1, a2, a3 = x * P[8] - P[0], x * P[9] - P[1], x * P[10] - P[2], P[3] - x * P[11]
-        b0, b1, b2, b3 = y * P[8] - P[4], y * P[9] - P[5], y * P[10] - P[6], P[7] - y * P[11]
+        a0, a1, a2, a3 = x * p[8] - p[0], x * p[9] - p[1], x * p[10] - p[2], p[3] - x * p[11]
+        b0, b1, b2, b3 = y * p[8] - p[4], y * p[9] - p[5], y * p[10] - p[6], p[7] - y * p[11]
         e0, e1, e2 = n0 * a0 + n1 * b0, n0 * a1 + n1 * b1, n0 * a2 + n1 * b2
         f0, f1, f2 = n1 * a0 + n2 * b0, n1 * a1 + n2 * b1, n1 * a2 + n2 * b2
         terms[count, 0] = e0 * a0 + f0 * b0
@@ -142,7 +141,7 @@ def gather_point(i, observed, rig, candidates, point, terms, view_of):
         point[count, 2], point[count, 3], point[count, 4] = n0, n1, n2
         scale = 1.0 / np.sqrt(x * x + y * y + 1.0)
         for axis in range(3):
-            point[count, 5 + axis] = (P[axis] * x + P[4 + axis] * y + P[8 + axis]) * scale
+            point[count, 5 + axis] = (p[axis] * x + p[4 + axis] * y + p[8 + axis]) * scale
         view_of[count, 0], view_of[count, 1] = row // candidates, row
         count += 1
     return count

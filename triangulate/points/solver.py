@@ -8,14 +8,12 @@ import numpy as np
 from numba import njit
 
 from calibration.geometry.blocks import SUMS, VIEW, N, X, Y, invert_block, load_block, mark_seen
-from calibration.geometry.camera_arrays import camera_arrays
 from calibration.geometry.linear import linear_block
+from calibration.geometry.point_projection import packed
 from calibration.geometry.refinement import refine_block, sum_block
 from calibration.geometry.undistortion import LANES
 from triangulate.points.ransac import FIELDS, TERMS, agreeing, gather_point, residual_block, search_point
 from triangulate.trajectories import Status
-
-__all__ = ["LANES", "camera_arrays", "linear_range", "solve_range"]
 
 OK, TWO_VIEWS, NARROW, NO_CONSENSUS, ONE_VIEW, UNSEEN = (
     int(Status.OK),
@@ -36,7 +34,7 @@ RECOUNTS = 3
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def linear_range(start, stop, xy, information, rig, out):
+def linear_range(start, stop, xy, information, rig, origin, out):
     """Triangulate points start to stop linearly, from all views.
 
     Parameters
@@ -45,6 +43,9 @@ def linear_range(start, stop, xy, information, rig, out):
     xy : (points, views, 2) float, px
     information : (points, views, 3) float, 1/px2
     rig : CameraArrays
+        In a world whose origin is where they look, which keeps sums of squares well conditioned.
+    origin : (3,) float, m, world
+        Of that world.
     out : (points, 3) float, m, world
     """
     views = xy.shape[1]
@@ -58,15 +59,15 @@ def linear_range(start, stop, xy, information, rig, out):
         _refuse_behind(views, rig, on, xyz)
         for i in range(count):
             for axis in range(3):
-                out[first + i, axis] = xyz[axis * LANES + i] + rig.pivot[axis]
+                out[first + i, axis] = xyz[axis * LANES + i] + origin[axis]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _refuse_behind(views, rig, on, xyz):
     """Turn points behind a camera that is said to see them into NaN."""
     for view in range(views):
-        P = rig.P[view]
-        p20, p21, p22, p23 = P[8], P[9], P[10], P[11]
+        R, t = rig.R[view], rig.t[view]
+        p20, p21, p22, p23 = R[2, 0], R[2, 1], R[2, 2], t[2]
         for i in range(LANES):
             z = p20 * xyz[i] + p21 * xyz[LANES + i] + p22 * xyz[2 * LANES + i] + p23
             xyz[i] = xyz[i] if (z > 0.0) | (on[view * LANES + i] == 0.0) else np.nan
@@ -83,6 +84,7 @@ def solve_range(
     xy,
     information,
     rig,
+    origin,
     candidates,
     limit,
     narrow,
@@ -103,7 +105,8 @@ def solve_range(
         One row per candidate of every view, views in order.
     information : (points, rows, 3) float, 1/px2
     rig : CameraArrays
-        One camera per row.
+        One camera per row, in a world as of `linear_range`.
+    origin : (3,) float, m, world
     candidates : int
         Rows per view.
     limit : float
@@ -142,7 +145,7 @@ def solve_range(
         invert_block(best, inverse)
         survey_block(observed, on, rig, candidates, point, survey)
         _judge_block(first, count, observed, rig, narrow, survey, inverse, on, status)
-        _store_block(first, count, rig.pivot, point, inverse, best, survey, status, xyz, covariance, error)
+        _store_block(first, count, origin, point, inverse, best, survey, status, xyz, covariance, error)
         for i in range(count):
             for row in range(rows):
                 inliers[first + i, row] = (on[row * LANES + i] > 0.0) & (error[first + i] >= 0.0)
@@ -160,7 +163,7 @@ def consensus_block(observed, rig, candidates, limit, squared, xyz, on):
     limit : float
     squared : (rows * LANES,) float
         Work space.
-    xyz : (3 * LANES,) float, m, from the pivot
+    xyz : (3 * LANES,) float, m, world
         The solution of all observations.
     on : (rows * LANES,) float
 
@@ -168,8 +171,10 @@ def consensus_block(observed, rig, candidates, limit, squared, xyz, on):
     -------
     changed : bool
     """
-    rows = len(rig.P)
-    point, terms = np.empty((rows, FIELDS)), np.empty((rows, TERMS))
+    rows = len(rig.t)
+    P, point, terms = np.empty((rows, 12)), np.empty((rows, FIELDS)), np.empty((rows, TERMS))
+    for row in range(rows):
+        P[row] = packed(rig.R[row], rig.t[row])
     view_of = np.empty((rows, 2), dtype=np.int64)
     members, chosen = np.zeros(rows, dtype=np.bool_), np.zeros(rows, dtype=np.bool_)
     seen, worst = np.zeros(LANES), np.zeros(LANES)
@@ -184,8 +189,8 @@ def consensus_block(observed, rig, candidates, limit, squared, xyz, on):
         if seen[i] < 2.0 or (worst[i] < limit and seen[i] > 2.0 and candidates == 1):
             continue
         any_change = True
-        count = gather_point(i, observed, rig, candidates, point, terms, view_of)
-        if search_point(count, point, terms, view_of, rig.P, limit, members, chosen) < 2:
+        count = gather_point(i, observed, P, candidates, point, terms, view_of)
+        if search_point(count, point, terms, view_of, P, limit, members, chosen) < 2:
             chosen[:count] = False
         for m in range(count):
             on[view_of[m, 1] * LANES + i] = 1.0 if chosen[m] else 0.0
@@ -195,7 +200,7 @@ def consensus_block(observed, rig, candidates, limit, squared, xyz, on):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _recount(observed, rig, candidates, limit, squared, xyz, on):
     """Count the consensus of refitted points again; points that lost theirs keep what they had."""
-    rows = len(rig.P)
+    rows = len(rig.t)
     residual_block(observed, rig, xyz, squared)
     before, differ = np.empty(rows), np.zeros(LANES)
     for row in range(rows):
@@ -227,16 +232,15 @@ def survey_block(observed, on, rig, candidates, xyz, survey):
     on : (rows * LANES,) float
     rig : CameraArrays
     candidates : int
-    xyz : (3 * LANES,) float, m, from the pivot
+    xyz : (3 * LANES,) float, m, world
     survey : (SURVEY * LANES,) float
         Rows: views that see the point; views used; used views that have it behind them; direction of the
         first used ray (3); largest squared sine of an angle between it and another used ray; work space.
     """
     survey[:] = 0.0
-    for row in range(len(rig.P)):
-        P, o = rig.P[row], observed[row * VIEW : (row + 1) * VIEW]
-        p00, p01, p02, p10, p11, p12 = P[0], P[1], P[2], P[4], P[5], P[6]
-        p20, p21, p22, p23 = P[8], P[9], P[10], P[11]
+    for row in range(len(rig.t)):
+        o = observed[row * VIEW : (row + 1) * VIEW]
+        p00, p01, p02, _, p10, p11, p12, _, p20, p21, p22, p23 = packed(rig.R[row], rig.t[row])
         if row % candidates == 0:
             for i in range(LANES):
                 survey[7 * LANES + i] = 0.0
@@ -288,14 +292,14 @@ def _judge_block(first, count, observed, rig, narrow, survey, inverse, on, statu
 def _widest(i, observed, rig, enough, on, step):
     """Return the largest squared sine of an angle between two rays, or the first that is enough."""
     widest = 0.0
-    for b in range(1, len(rig.P)):
+    for b in range(1, len(rig.t)):
         if on[b * step + i] <= 0.0:
             continue
-        b0, b1, b2 = _direction(rig.P[b], observed[b * VIEW + X + i], observed[b * VIEW + Y + i])
+        b0, b1, b2 = _direction(rig.R[b], observed[b * VIEW + X + i], observed[b * VIEW + Y + i])
         for a in range(b):
             if on[a * step + i] <= 0.0:
                 continue
-            a0, a1, a2 = _direction(rig.P[a], observed[a * VIEW + X + i], observed[a * VIEW + Y + i])
+            a0, a1, a2 = _direction(rig.R[a], observed[a * VIEW + X + i], observed[a * VIEW + Y + i])
             c0, c1, c2 = a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0
             widest = max(widest, c0 * c0 + c1 * c1 + c2 * c2)
             if widest >= enough:
@@ -304,18 +308,18 @@ def _widest(i, observed, rig, enough, on, step):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _direction(P, x, y):
+def _direction(R, x, y):
     """Return the unit vector of a ray in the world: R' (x, y, 1)."""
     scale = 1.0 / np.sqrt(x * x + y * y + 1.0)
     return (
-        (P[0] * x + P[4] * y + P[8]) * scale,
-        (P[1] * x + P[5] * y + P[9]) * scale,
-        (P[2] * x + P[6] * y + P[10]) * scale,
+        (R[0, 0] * x + R[1, 0] * y + R[2, 0]) * scale,
+        (R[0, 1] * x + R[1, 1] * y + R[2, 1]) * scale,
+        (R[0, 2] * x + R[1, 2] * y + R[2, 2]) * scale,
     )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _store_block(first, count, pivot, point, inverse, best, survey, status, xyz, covariance, error):
+def _store_block(first, count, origin, point, inverse, best, survey, status, xyz, covariance, error):
     """Write points, covariances and errors; NaN where there is no point."""
     for i in range(count):
         at = first + i
@@ -323,7 +327,7 @@ def _store_block(first, count, pivot, point, inverse, best, survey, status, xyz,
         known = (status[at] < NO_CONSENSUS) & (used >= 2.0) & (point[i] == point[i])
         lost = 0.0 if known else np.nan
         for axis in range(3):
-            xyz[at, axis] = point[axis * LANES + i] + pivot[axis] + lost
+            xyz[at, axis] = point[axis * LANES + i] + origin[axis] + lost
         covariance[at, 0, 0] = inverse[i] + lost
         covariance[at, 0, 1] = covariance[at, 1, 0] = inverse[LANES + i] + lost
         covariance[at, 0, 2] = covariance[at, 2, 0] = inverse[2 * LANES + i] + lost

@@ -227,11 +227,14 @@ def solve_candidates(
 
 
 def _linear(flat: Float, information: Float, rig: Rig) -> Float:
+    from calibration.geometry.camera_arrays import camera_arrays, looked_at
     from triangulate.points import solver
 
     out = np.empty((len(flat), 3))
-    arrays = solver.camera_arrays(rig.cameras)
-    over_chunks(solver.linear_range, len(flat), flat, information, arrays, out, multiple=solver.LANES)
+    cameras = camera_arrays(rig.cameras)
+    origin = looked_at(cameras.R, cameras.t)
+    arrays = flat, information, cameras.around(origin), origin, out
+    over_chunks(solver.linear_range, len(flat), *arrays, multiple=solver.LANES)
     return out
 
 
@@ -268,6 +271,7 @@ def solve_information(
     ValueError
         For an unknown method or options out of range.
     """
+    from calibration.geometry.camera_arrays import camera_arrays, looked_at
     from triangulate.points import solver
 
     if method not in METHODS:
@@ -277,9 +281,8 @@ def solve_information(
     if not 0 <= narrow_deg < 90:
         raise ValueError(f"narrow_deg: expected an angle from 0 to 90 degrees, got {narrow_deg}")
     points, rows = xy.shape[:2]
-    arrays = solver.camera_arrays(rig.cameras)
-    if candidates > 1:
-        arrays = arrays.repeated(candidates)
+    cameras = camera_arrays(rig.cameras)
+    origin = looked_at(cameras.R, cameras.t)
     xyz, covariance = np.empty((points, 3)), np.empty((points, 3, 3))
     inliers, error = np.empty((points, rows), dtype=np.bool_), np.empty(points)
     status = np.empty(points, dtype=np.int64)
@@ -289,7 +292,8 @@ def solve_information(
         METHODS.index(method),
         xy,
         information,
-        arrays,
+        cameras.around(origin).repeated(candidates),
+        origin,
         candidates,
         float(inlier_sigmas) ** 2,
         float(np.sin(np.radians(narrow_deg)) ** 2),

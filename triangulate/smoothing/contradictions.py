@@ -3,18 +3,18 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibration.geometry.camera_arrays import CameraArrays
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
 from triangulate.errors import TriangulationError
 from triangulate.points.given_noise import AGREE, NEAR, OFF, contradicted
 from triangulate.smoothing.inputs import cut_pixels, raw_points
-from triangulate.smoothing.kernels import Views
 from triangulate.smoothing.strength import Options, Strength, choose_strength, pieces
 
 Bool = NDArray[np.bool_]
 
 
-def check_given(options: Options, tracks: Tracks2D, rig: Rig, views: Views, inliers: Bool) -> None:
+def check_given(options: Options, tracks: Tracks2D, rig: Rig, views: CameraArrays, inliers: Bool) -> None:
     """Raise where given strengths are why nearly nothing is left.
 
     Parameters
@@ -24,7 +24,7 @@ def check_given(options: Options, tracks: Tracks2D, rig: Rig, views: Views, inli
         At common times.
     rig : Rig
         Its cameras in the order of the tracks' views.
-    views : Views
+    views : CameraArrays
         The same cameras.
     inliers : (frames, views, subjects, keypoints) bool
         What was kept.

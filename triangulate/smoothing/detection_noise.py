@@ -11,11 +11,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from calibration.geometry.camera_arrays import CameraArrays
 from calibration.geometry.point_projection import project
 from calibration.rig import Rig
 from triangulate.points.noise_level import LEAST, stated_sigma
 from triangulate.smoothing.inputs import Pixels, RawPoints, raw_points
-from triangulate.smoothing.kernels import Views
 
 Float = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ class Noise(NamedTuple):
         return self.correlation[:, LASTING]
 
 
-def find_noise(cuts: list[Pixels], rig: Rig, views: Views) -> Noise:
+def find_noise(cuts: list[Pixels], rig: Rig, views: CameraArrays) -> Noise:
     """Compare the residuals of robustly triangulated points with the information of the detections.
 
     A residual is smaller than the error, since the point was fitted to it: its expected square is the error's
@@ -79,7 +79,7 @@ def find_noise(cuts: list[Pixels], rig: Rig, views: Views) -> Noise:
     cuts : list of Pixels
         Pieces of the recording, each of consecutive frames.
     rig : Rig
-    views : Views
+    views : CameraArrays
         The same cameras.
 
     Returns
@@ -103,14 +103,14 @@ def find_noise(cuts: list[Pixels], rig: Rig, views: Views) -> Noise:
     return Noise(sigma, nu, correlation_in_time(parts))
 
 
-def standardised(pixels: Pixels, raw: RawPoints, views: Views) -> Float:
+def standardised(pixels: Pixels, raw: RawPoints, views: CameraArrays) -> Float:
     """Divide residuals by the standard deviation that they should have.
 
     Parameters
     ----------
     pixels : Pixels
     raw : RawPoints
-    views : Views
+    views : CameraArrays
 
     Returns
     -------

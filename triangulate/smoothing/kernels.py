@@ -20,16 +20,6 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 
-class Views(NamedTuple):
-    """Cameras as plain arrays: R, t, K, the 12 lens coefficients k and the lens model."""
-
-    R: Float
-    t: Float
-    K: Float
-    k: Float
-    model: Int
-
-
 class Observed(NamedTuple):
     """What the views saw of the keypoints of one block.
 
@@ -97,7 +87,7 @@ def assemble(control, start, views, observed, priors, band, right, curved):
     ----------
     control, start : (knots, keypoints, 3) float, m
         Current and anchored control points.
-    views : Views
+    views : CameraArrays
     observed : Observed
     priors : Priors
     band : (knots, 4, n, n) float

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.geometry.lens import fill_coefficients
+from calibration.geometry.camera_arrays import CameraArrays, camera_arrays
 from calibration.rig import Rig
 from calibration.threads import cores
 from models2d.detections import Tracks2D
@@ -26,7 +26,7 @@ from triangulate.smoothing.inputs import (
     turned,
 )
 from triangulate.smoothing.joint_limits import Hinges
-from triangulate.smoothing.kernels import Observed, Priors, Views
+from triangulate.smoothing.kernels import Observed, Priors
 from triangulate.smoothing.local_world import LocalWorld
 from triangulate.smoothing.local_motion import local_roughness
 from triangulate.smoothing.motion_strength import centred
@@ -84,7 +84,7 @@ class Problem(NamedTuple):
     tracks: Tracks2D
     together: Tracks2D
     rig: Rig
-    views: Views
+    views: CameraArrays
     trajectories: Trajectories3D | None
     strength: Strength
     hinges: Hinges
@@ -171,7 +171,7 @@ def smooth(
     local = LocalWorld.of(rig)
     rig, rigs = local.rig(rig), tuple(local.rig(one) for one in rigs)
     trajectories = None if trajectories is None else local.points(trajectories)
-    views = pack(rig)
+    views = camera_arrays(rig.cameras)
     together = synchronised(tracks)
     strength = choose_strength(together, rig, views, options)
     problem = Problem(
@@ -185,18 +185,6 @@ def smooth(
     if rigs:
         smoothed = with_calibration(smoothed, tracks, rig, rigs)
     return local.points(smoothed, back=True), solution.report(tracks, problem.strength, outcomes)
-
-
-def pack(rig: Rig) -> Views:
-    """Turn a rig into the arrays that kernels take."""
-    cameras = rig.cameras
-    return Views(
-        R=np.array([camera.R for camera in cameras]),
-        t=np.array([camera.t for camera in cameras]),
-        K=np.array([camera.intrinsics.K for camera in cameras]),
-        k=np.array([fill_coefficients(camera.intrinsics.distortion) for camera in cameras]),
-        model=np.array([camera.intrinsics.model == "fisheye" for camera in cameras], dtype=np.int64),
-    )
 
 
 def plan(problem: Problem, max_gap: float) -> Iterator[Task]:

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.geometry.camera_arrays import CameraArrays
 from triangulate.smoothing import bands
-from triangulate.smoothing.kernels import Observed, Priors, Views, assemble, covariance_at
+from triangulate.smoothing.kernels import Observed, Priors, assemble, covariance_at
 from triangulate.smoothing.splines import sample
 
 Float = NDArray[np.float64]
@@ -42,13 +43,13 @@ class Solved(NamedTuple):
     converged: bool
 
 
-def solve(start: Float, views: Views, observed: Observed, priors: Priors) -> Solved:
+def solve(start: Float, views: CameraArrays, observed: Observed, priors: Priors) -> Solved:
     """Minimise the cost from a start.
 
     Parameters
     ----------
     start : (knots, keypoints, 3) float, m
-    views : Views
+    views : CameraArrays
     observed : Observed
     priors : Priors
 

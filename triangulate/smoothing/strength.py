@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibration.geometry.camera_arrays import CameraArrays
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
 from models2d.skeleton import Skeleton
@@ -13,7 +14,6 @@ from triangulate.points.noise_level import noise_scale
 from triangulate.smoothing.bone_lengths import RIGID, measure_bones, mirrored_mean, rigid_candidates
 from triangulate.smoothing.detection_noise import TAILS, Noise, find_noise
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, raw_points, turned
-from triangulate.smoothing.kernels import Views
 from triangulate.smoothing.motion_strength import choose_roughness, smooth_coordinates
 from triangulate.smoothing.offsets import lasting_offsets
 from triangulate.smoothing.stated_limits import JointLimit
@@ -131,7 +131,7 @@ class Options(NamedTuple):
         return cls(order=3, motion_sigma=jerk_sigma, **others)
 
 
-def choose_strength(tracks: Tracks2D, rig: Rig, views: Views, options: Options) -> Strength:
+def choose_strength(tracks: Tracks2D, rig: Rig, views: CameraArrays, options: Options) -> Strength:
     """Choose what is not given.
 
     Parameters
@@ -139,7 +139,7 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: Views, options: Options) 
     tracks : Tracks2D
     rig : Rig
         Its cameras in the order of the tracks' views.
-    views : Views
+    views : CameraArrays
         The same cameras.
     options : Options
 
@@ -220,7 +220,7 @@ def scaled(pixels: Pixels, noise: Float) -> Pixels:
     return Pixels(pixels.xy, pixels.information / noise.T[:, :, None] ** 2)
 
 
-def choose_noise(cuts: list[Pixels], rig: Rig, views: Views, options: Options) -> Noise:
+def choose_noise(cuts: list[Pixels], rig: Rig, views: CameraArrays, options: Options) -> Noise:
     """Find each view's and keypoint's noise; a given number stands for all."""
     xy = np.concatenate([cut.xy for cut in cuts])
     information = np.concatenate([cut.information for cut in cuts])

@@ -168,7 +168,7 @@ def examine(control, views, observed, offset, inlier, error, squared):
     Parameters
     ----------
     control : (knots, keypoints, 3) float, m
-    views : Views
+    views : CameraArrays
     observed : Observed
     offset : (frames, keypoints, views, 2) float, px
         What was taken off the detections beforehand; the error is that of the detections as they were.
