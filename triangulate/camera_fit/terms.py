@@ -12,6 +12,7 @@ from numba import njit
 from calibration.geometry.point_projection import project
 from triangulate.camera_fit.priors import PER_VIEW
 from triangulate.smoothing.residuals import mistakes, robust
+from triangulate.smoothing.view_terms import SURE
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -55,6 +56,7 @@ def add_border(control, views, observed, rates, border, corner, force):
                     views.R[view], views.t[view], views.K[view], views.k[view], views.model[view],
                 )  # fmt: skip
                 kappa = mistakes(observed.kappa[view], s_xx * s_yy - s_xy * s_xy)
+                kappa *= SURE if observed.sure[frame, j, view] else 1.0
                 if not depth > 0.0:
                     cost += np.log((1.0 + kappa) / kappa)
                     continue

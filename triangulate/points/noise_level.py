@@ -14,8 +14,8 @@ SAMPLE = 4000
 FIRST_GUESS = 0.005
 """Of the image's longer side. Far too large on purpose: it shrinks to the inliers' scatter round by round."""
 
-LEAST = 0.05
-"""px. Below this, what the lens model cannot follow is larger than the noise."""
+LEAST = 1e-5
+"""px. Below this, residuals are rounding: simulated pixels, or projections of points that were known."""
 
 
 def noise_scale(xy: Float, information: Float, rig: Rig) -> float:

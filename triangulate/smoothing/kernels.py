@@ -18,6 +18,7 @@ from triangulate.smoothing.view_terms import add_views
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
+Bool = NDArray[np.bool_]
 
 
 class Observed(NamedTuple):
@@ -30,6 +31,8 @@ class Observed(NamedTuple):
         Inverse covariance (xx, xy, yy); zero where unseen.
     kappa : (views,) float
         Density of mistakes relative to the density of a detection of unit information at its peak.
+    sure : (frames, keypoints, views) bool
+        Observations that are no outliers, however far from the motion around.
     nu : float
         Degrees of freedom of the noise.
     first : (frames, groups) int
@@ -40,6 +43,7 @@ class Observed(NamedTuple):
     xy: Float
     information: Float
     kappa: Float
+    sure: Bool
     nu: float
     first: Int
     weights: Float

@@ -136,7 +136,7 @@ def minimise(y: Float, precision: Float, owner: Int, order: int, correlation: Fl
     def cost(log_weight: Float) -> Float:
         weight = np.exp(log_weight)
         by_interval = np.broadcast_to(weight[owner][:, None], (len(y), len(form)))
-        sums = robust_fit(y, precision, first, weights, form, by_interval, 2, control, variance)
+        sums = robust_fit(y, precision, no_one(y), first, weights, form, by_interval, 2, control, variance)
         of_group = np.stack([np.bincount(owner, column, groups) for column in sums.T])
         held_out, misfit, leverage = of_group[[HELD_OUT, MISFIT, LEVERAGE]] / of_group[NUMBER]
         if not lasts.any():
@@ -180,13 +180,18 @@ def search(cost: Callable[[Float], Float], groups: int) -> Float:
     return 0.5 * (low + high)
 
 
+def no_one(y: Float) -> NDArray[np.bool_]:
+    """Return that no value of some series is sure."""
+    return np.zeros(y.shape, dtype=np.bool_)
+
+
 def kernel_rows(first: Int, weights: Float, form: Float, weight: Float) -> Float:
     """Return how the smoothed middle frame follows an observation 0, 1, 2, ... frames away, by weight."""
     y = np.zeros((len(weight), len(first)))
     y[:, len(first) // 2] = 1.0
     control = np.empty((len(weight), len(form) + 3))
     by_interval = np.broadcast_to(weight[:, None], (len(weight), len(form)))
-    robust_fit(y, np.ones(y.shape), first, weights, form, by_interval, 1, control, np.empty(y.shape))
+    robust_fit(y, np.ones(y.shape), no_one(y), first, weights, form, by_interval, 1, control, np.empty(y.shape))
     return sample(control.T, first, weights).T[:, len(first) // 2 :]
 
 
@@ -223,7 +228,7 @@ def smooth_coordinates(xyz: Float, covariance: Float, sigma: Float, order: int) 
     per_series = np.broadcast_to(weight[:, None], (shape[0], shape[2], 3)).reshape(-1, 1)
     form = penalties(knots, order)
     by_interval = np.broadcast_to(per_series, (len(y), len(form)))
-    robust_fit(y, precision, first, weights, form, by_interval, 3, control, variance)
+    robust_fit(y, precision, no_one(y), first, weights, form, by_interval, 3, control, variance)
     rows = [sample(control.T, first, weights).T + middle[:, None], variance]
     smooth, spread = (
         np.where(precision > 0, row, np.nan).reshape(shape[0], shape[2], 3, shape[1]).transpose(0, 3, 1, 2)

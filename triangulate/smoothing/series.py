@@ -144,7 +144,7 @@ def penalise(form, weight, band):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def judge(y, precision, first, weights, control, variance, trusted, sums):
+def judge(y, precision, sure, first, weights, control, variance, trusted, sums):
     """Compare a block with its leave-one-out predictions: new trusted precisions, and sums over frames."""
     sums[:] = 0.0
     lanes = y.shape[1]
@@ -158,7 +158,7 @@ def judge(y, precision, first, weights, control, variance, trusted, sums):
             p, away, leverage = precision[i, s], y[i, s] - value[s], variance[i, s] * trusted[i, s]
             fitted = p * away * away
             q = fitted / max(1.0 - leverage, 1e-6) ** 2
-            trusted[i, s] = p / (1.0 + q / TURN) ** 2
+            trusted[i, s] = p if sure[i, s] else p / (1.0 + q / TURN) ** 2
             sums[HELD_OUT, s] += q / (1.0 + q / TURN)
             sums[MISFIT, s] += fitted / (1.0 + fitted / TURN)
             sums[LEVERAGE, s] += leverage
@@ -166,12 +166,14 @@ def judge(y, precision, first, weights, control, variance, trusted, sums):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def robust_fit(y, precision, first, weights, form, weight, rounds, control, variance):
+def robust_fit(y, precision, sure, first, weights, form, weight, rounds, control, variance):
     """Fit every series of a set, giving mistakes less and less weight.
 
     Parameters
     ----------
     y, precision : (series, frames) float
+    sure : (series, frames) bool
+        Values that keep their weight, however far from the others.
     first : (frames,) int
     weights : (frames, 4) float
     form : (intervals, 4, 4) float
@@ -196,13 +198,13 @@ def robust_fit(y, precision, first, weights, form, weight, rounds, control, vari
         end = min(begin + LANES, count)
         lanes = end - begin
         values, precisions = y[begin:end].T.copy(), precision[begin:end].T.copy()
-        trusted, spread = precisions.copy(), np.empty((frames, lanes))
+        trusted, spread, certain = precisions.copy(), np.empty((frames, lanes)), sure[begin:end].T
         found, band = np.empty((control.shape[1], lanes)), np.empty((control.shape[1], 4, lanes))
         sums = np.empty((4, lanes))
         for _ in range(rounds):
             penalise(form, weight[begin:end].T, band)
             fit(values, trusted, first, weights, found, spread, band)
-            judge(values, precisions, first, weights, found, spread, trusted, sums)
+            judge(values, precisions, certain, first, weights, found, spread, trusted, sums)
         control[begin:end] = found.T
         variance[begin:end] = spread.T
         out[begin:end] = sums.T
@@ -222,9 +224,9 @@ def judge_frames(y, precision, first, weights, form, weight, owner, out):
     weight : (series, intervals) float
     owner : (series,) int
         Group of each series.
-    out : (groups, 3, frames) float
-        Receives the sums over the series of each group: Geman-McClure cost of the leave-one-out predictions,
-        that of the fitted values, and leverage.
+    out : (groups, 2, frames) float
+        Receives the sums over the series of each group: Geman-McClure cost of the leave-one-out predictions
+        of a robust fit, and Mallows' Cp (that cost of the fitted values and twice the leverage) of a plain one.
     """
     count, frames = y.shape
     knots = len(form) + 3
@@ -235,21 +237,20 @@ def judge_frames(y, precision, first, weights, form, weight, owner, out):
         values, precisions = y[begin:end].T.copy(), precision[begin:end].T.copy()
         trusted, spread = precisions.copy(), np.empty((frames, lanes))
         found, band = np.empty((knots, lanes)), np.empty((knots, 4, lanes))
-        sums = np.empty((4, lanes))
         for turn in range(2):
             penalise(form, weight[begin:end].T, band)
             fit(values, trusted, first, weights, found, spread, band)
-            if turn == 0:
-                judge(values, precisions, first, weights, found, spread, trusted, sums)
-        for i in range(frames):
-            for s in range(lanes):
-                value = 0.0
-                for m in range(4):
-                    value += weights[i, m] * found[first[i] + m, s]
-                p, away, leverage = precisions[i, s], values[i, s] - value, spread[i, s] * trusted[i, s]
-                fitted = p * away * away
-                q = fitted / max(1.0 - leverage, 1e-6) ** 2
-                group = owner[begin + s]
-                out[group, 0, i] += q / (1.0 + q / TURN)
-                out[group, 1, i] += fitted / (1.0 + fitted / TURN)
-                out[group, 2, i] += leverage
+            for i in range(frames):
+                for s in range(lanes):
+                    value = 0.0
+                    for m in range(4):
+                        value += weights[i, m] * found[first[i] + m, s]
+                    p, away, leverage = precisions[i, s], values[i, s] - value, spread[i, s] * trusted[i, s]
+                    fitted = p * away * away
+                    q = fitted / max(1.0 - leverage, 1e-6) ** 2
+                    group = owner[begin + s]
+                    if turn == 0:
+                        trusted[i, s] = p / (1.0 + q / TURN) ** 2
+                        out[group, 1, i] += fitted / (1.0 + fitted / TURN) + 2.0 * leverage
+                    else:
+                        out[group, 0, i] += q / (1.0 + q / TURN)

@@ -28,7 +28,7 @@ from triangulate.smoothing.inputs import (
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.kernels import Observed, Priors
 from triangulate.smoothing.local_world import LocalWorld
-from triangulate.smoothing.local_motion import local_roughness
+from triangulate.smoothing.local_motion import LocalMotion, local_motion
 from triangulate.smoothing.motion_strength import centred
 from triangulate.smoothing.offsets import REACH, lasting_offsets
 from triangulate.smoothing.residuals import MOST
@@ -46,6 +46,7 @@ from triangulate.trajectories import Trajectories3D
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
+Bool = NDArray[np.bool_]
 Progress = Callable[..., Iterable[Any]]
 
 WINDOW_BYTES = 96e6
@@ -224,13 +225,13 @@ def prepare(task: Task, problem: Problem, room: float = 0.0) -> Prepared:
     begin, end, _, _ = task.window
     pixels, offset, raw, lasting = detections(task, problem)
     at, early, late = observation_times(problem.tracks, slice(begin, end))
-    sigma = motion(task, problem, raw)
-    knots = spaced(corners(sigma, task, problem), early + room, late + room)
+    local = motion(task, problem, raw)
+    knots = spaced(corners(local.sigma, task, problem), early + room, late + room)
     index, weights = basis(np.arange(end - begin), knots)
     seen_index, seen_weights = basis(at, knots)
-    priors = prior_terms(task, problem, pixels, seen_index, knots, sigma)
-    observed = observe(pixels, problem, seen_index, seen_weights)
-    start = robust_start(raw, priors, index, weights)
+    priors = prior_terms(task, problem, pixels, seen_index, knots, local.sigma)
+    observed = observe(pixels, problem, seen_index, seen_weights, local.sure[..., None] & raw.inliers)
+    start = robust_start(raw, local.sure, priors, index, weights)
     return Prepared(offset, lasting, at, knots, index, weights, start, observed, priors)
 
 
@@ -323,28 +324,30 @@ def observation_times(tracks: Tracks2D, frames: slice) -> tuple[Float, float, fl
     return at, max(0.0, -float(at.min())), max(0.0, float(at.max()) - (len(numbers) - 1))
 
 
-def observe(pixels: Pixels, problem: Problem, index: Int, weights: Float) -> Observed:
+def observe(pixels: Pixels, problem: Problem, index: Int, weights: Float, sure: Bool) -> Observed:
     """Join detections with the noise model and the spline's basis at their times."""
     areas = np.array([np.prod(camera.intrinsics.size) for camera in problem.rig.cameras], dtype=np.float64)
     return Observed(
         xy=np.nan_to_num(pixels.xy),
         information=pixels.information,
         kappa=MOST * 2 * np.pi / areas,
+        sure=sure,
         nu=problem.strength.nu,
         first=index,
         weights=weights,
     )
 
 
-def motion(task: Task, problem: Problem, raw: RawPoints) -> Float:
-    """Return the standard deviation of each keypoint's roughness, (frames, keypoints) m per frame**order."""
+def motion(task: Task, problem: Problem, raw: RawPoints) -> LocalMotion:
+    """Find how rough the motion of a window's keypoints is, frame by frame."""
     part, strength = task.keypoints, problem.strength
     sigma = strength.motion_sigma[task.subject, part] / problem.tracks.fps**strength.order
     sigma = np.where(np.isfinite(sigma), sigma, np.nanmedian(sigma))
     if strength.steady:
-        return np.broadcast_to(sigma, (len(raw.xyz), len(part)))
+        shape = (len(raw.xyz), len(part))
+        return LocalMotion(np.broadcast_to(sigma, shape), np.zeros(shape, dtype=np.bool_))
     group = np.minimum(part, np.asarray(problem.tracks.skeleton.mirror)[part])
-    return local_roughness(turned(raw)[0], group, sigma, strength.order, strength.correlation[part])
+    return local_motion(turned(raw)[0], group, sigma, strength.order)
 
 
 def corners(sigma: Float, task: Task, problem: Problem) -> Float:
@@ -388,7 +391,7 @@ def prior_terms(
     )
 
 
-def robust_start(raw: RawPoints, priors: Priors, index: Int, weights: Float) -> Float:
+def robust_start(raw: RawPoints, sure: Bool, priors: Priors, index: Int, weights: Float) -> Float:
     """Smooth the raw coordinates one by one, robustly, which also bridges what is missing."""
     frames, keypoints, _ = raw.xyz.shape
     raw, axes = turned(raw)
@@ -399,5 +402,6 @@ def robust_start(raw: RawPoints, priors: Priors, index: Int, weights: Float) -> 
     count = len(priors.form) + 3
     control = np.empty((3 * keypoints, count))
     strength = np.repeat(priors.roughness, 3, axis=1).T
-    robust_fit(y, precision, index, weights, priors.form, strength, 3, control, np.empty(y.shape))
+    certain = sure.T.repeat(3, axis=0)
+    robust_fit(y, precision, certain, index, weights, priors.form, strength, 3, control, np.empty(y.shape))
     return (control.reshape(keypoints, 3, count).transpose(2, 0, 1) + middle) @ axes.T

@@ -15,6 +15,9 @@ from triangulate.smoothing.residuals import mistakes, robust
 LANES = 32
 """Frames of a block."""
 
+SURE = 1e-60
+"""Factor on the density of outliers for observations that are none."""
+
 TOGETHER = 16
 """Views whose likelihoods are multiplied before a logarithm is taken: far from underflow."""
 
@@ -26,7 +29,7 @@ def add_views(control, views, observed, band, right, curved):
     groups = observed.first.shape[1]
     cost = 0.0
     points, predicted, sums = np.empty((3, LANES)), np.empty((9, LANES)), np.empty((9, LANES))
-    seen, likelihood = np.empty((5, LANES)), np.empty(LANES)
+    seen, likelihood = np.empty((6, LANES)), np.empty(LANES)
     for begin in range(0, frames, LANES):
         count = min(LANES, frames - begin)
         for group in range(groups):
@@ -62,13 +65,17 @@ def place_points(control, j, first, weights, points):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def load_seen(observed, begin, count, j, view, seen):
-    """Copy what one view saw of one keypoint: x, y and information; return whether it saw anything."""
+    """Copy what one view saw of one keypoint: x, y, information and a factor on the density of outliers.
+
+    Returns whether it saw anything.
+    """
     total = 0.0
     for lane in range(count):
         seen[0, lane] = observed.xy[begin + lane, j, view, 0]
         seen[1, lane] = observed.xy[begin + lane, j, view, 1]
         for row in range(3):
             seen[2 + row, lane] = observed.information[begin + lane, j, view, row]
+        seen[5, lane] = SURE if observed.sure[begin + lane, j, view] else 1.0
         total += seen[2, lane]
     seen[:, count:] = 0.0
     return total > 0.0
@@ -110,7 +117,7 @@ def compare(seen, predicted, nu, kappa, lane):
     there = (s_xx > 0.0) & (predicted[8, lane] > 0.0)
     r, s = seen[0, lane] - predicted[0, lane], seen[1, lane] - predicted[1, lane]
     q = s_xx * r * r + 2.0 * s_xy * r * s + s_yy * s * s if there else 0.0
-    kappa = mistakes(kappa, s_xx * s_yy - s_xy * s_xy if there else 1.0)
+    kappa = seen[5, lane] * mistakes(kappa, s_xx * s_yy - s_xy * s_xy if there else 1.0)
     weight, likelihood, correct = robust(q, nu, kappa)
     return r, s, there, weight if there else 0.0, likelihood if there else 1.0, correct > kappa
 
@@ -181,7 +188,7 @@ def examine(control, views, observed, offset, inlier, error, squared):
     """
     frames, keypoints, view_count, _ = observed.xy.shape
     groups = observed.first.shape[1]
-    points, predicted, seen = np.empty((3, LANES)), np.empty((9, LANES)), np.empty((5, LANES))
+    points, predicted, seen = np.empty((3, LANES)), np.empty((9, LANES)), np.empty((6, LANES))
     total, number = np.empty(LANES), np.empty(LANES)
     for begin in range(0, frames, LANES):
         count = min(LANES, frames - begin)
