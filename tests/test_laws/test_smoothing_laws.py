@@ -6,7 +6,7 @@ import pytest
 from models2d import Skeleton, Tracks2D
 from tests.rigs import ring
 from triangulate import reconstruct, smooth
-from triangulate.smoothing import smoother
+from triangulate.smoothing import knots
 
 rig = ring(4)
 body = Skeleton.from_names("stick", ["a", "b", "c"], [("a", "b"), ("b", "c")])
@@ -72,9 +72,9 @@ def test_the_spacing_of_knots_changes_nothing_that_the_data_know(seen, monkeypat
     given = {"pixel_sigma": 1.0, "jerk_sigma": 20.0, "bone_sigma": 0.02, "bone_lengths": LENGTHS}
     tracks = film(xyz, 60.0, noise)
     results = {}
+    monkeypatch.setattr(knots, "DENSITY", 1e6)  # as far apart as SPACINGS allow
     for widest in (1, 3):
-        monkeypatch.setattr(smoother, "DENSITY", 1e6)  # as far apart as WIDEST allows
-        monkeypatch.setattr(smoother, "WIDEST", widest)
+        monkeypatch.setattr(knots, "SPACINGS", (widest,))
         results[widest], _ = smooth(tracks, rig, **given)
     inside = slice(12, -12)
     sd = np.sqrt(np.trace(results[1].covariance[inside], axis1=-2, axis2=-1))

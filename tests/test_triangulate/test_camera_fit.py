@@ -88,9 +88,9 @@ def test_derivatives_by_the_cameras_are_those_of_the_cost(small):
 
 def linear_force(piece, cameras):
     """Minus the gradient by the trajectories."""
-    knots, keypoints, _ = piece.start.shape
-    band, right = np.empty((knots, 4, 3 * keypoints, 3 * keypoints)), np.empty((knots, 3 * keypoints))
-    first, weights = solver.basis(piece.at + piece.rate * cameras.late, knots)
+    count, keypoints, _ = piece.start.shape
+    band, right = np.empty((count, 4, 3 * keypoints, 3 * keypoints)), np.empty((count, 3 * keypoints))
+    first, weights = solver.basis(piece.at + piece.fps * cameras.late, piece.knots)
     observed = piece.observed._replace(first=first, weights=weights)
     solver.assemble(piece.start, piece.start, cameras.views, observed, piece.priors, band, right, False)
     return right.ravel()

@@ -8,6 +8,8 @@ from models2d import Skeleton, Tracks2D
 from tests.rigs import looking_at
 from triangulate import JointLimit, read_joint_limits, smooth
 from triangulate.smoothing.joint_limits import Hinges, add_limits, hinge
+from triangulate.smoothing.kernels import Priors
+from triangulate.smoothing.splines import Knots
 
 arm = Skeleton.from_names("arm", ["shoulder", "elbow", "wrist"], [("shoulder", "elbow"), ("elbow", "wrist")])
 
@@ -33,19 +35,27 @@ def test_a_stretched_or_folded_joint_has_finite_derivatives(toward):
     assert np.isfinite(slope).all()
 
 
+def limits_alone(hinges, knots):
+    """The smoother's priors without roughness and bones."""
+    nothing = np.zeros((0, 2), dtype=np.int64), np.zeros(0), np.zeros(0)
+    form, roughness = np.zeros((knots.number - 3, 4, 4)), np.zeros((knots.number - 3, 3))
+    return Priors(form, roughness, *knots.values(), *nothing, np.zeros((knots.number, 3)), hinges)
+
+
 def test_the_force_is_the_slope_of_the_cost_and_the_hessian_is_symmetric():
     rng = np.random.default_rng(1)
     control = rng.normal(0, 0.3, (6, 3, 3))
     hinges = Hinges.of([JointLimit(joint="elbow", ends=("shoulder", "wrist"), low_deg=60, high_deg=80)], arm)
     band, right = np.zeros((6, 4, 9, 9)), np.zeros((6, 9))
-    add_limits(control, hinges, band, right, True)
+    priors = limits_alone(hinges, Knots.uniform(3.0))
+    add_limits(control, priors, band, right, True)
     numeric, step = np.empty((6, 9)), 1e-7
     for place in np.ndindex(6, 9):
         cost = []
         for sign in (1, -1):
             moved = control.reshape(6, 9).copy()
             moved[place] += sign * step
-            cost.append(add_limits(moved.reshape(6, 3, 3), hinges, band.copy(), right.copy(), False))
+            cost.append(add_limits(moved.reshape(6, 3, 3), priors, band.copy(), right.copy(), False))
         numeric[place] = (cost[0] - cost[1]) / (2 * step)
     np.testing.assert_allclose(right, -numeric, rtol=1e-5, atol=1e-3 * np.abs(numeric).max())
     np.testing.assert_allclose(band[:, 0], band[:, 0].transpose(0, 2, 1))

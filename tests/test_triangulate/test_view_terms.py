@@ -6,7 +6,7 @@ import pytest
 from calibration import Camera, Intrinsics, Rig
 from calibration.geometry.camera_arrays import camera_arrays
 from triangulate.smoothing.kernels import Observed
-from triangulate.smoothing.splines import basis, control_points, sample
+from triangulate.smoothing.splines import Knots, basis, sample
 from triangulate.smoothing.view_terms import LANES, TOGETHER, add_views, examine
 
 KAPPA, NU = 1e-5, 10.0
@@ -30,10 +30,10 @@ def around(count):
 def scene(views, frames, groups):
     """Control points of two keypoints and what the views saw of them, with gaps and mistakes."""
     rng = np.random.default_rng(views)
-    rig, count = around(views), control_points((frames - 1) / 3)
-    control = 0.2 * rng.normal(size=(count, 2, 3))
+    rig, knots = around(views), Knots.uniform(frames - 1, 3.0)
+    control = 0.2 * rng.normal(size=(knots.number, 2, 3))
     at = np.arange(frames)[:, None] + rng.uniform(0, 0.5, groups)
-    first, weights = basis(at / 3, count)
+    first, weights = basis(at, knots)
     points = np.stack([sample(control, first[:, g], weights[:, g]) for g in range(groups)])
     seen = points if groups == views else np.repeat(points, views, axis=0)
     xy = np.stack([rig.cameras[view].project(seen[view]) for view in range(views)], axis=2)
@@ -43,7 +43,8 @@ def scene(views, frames, groups):
     information = np.broadcast_to([0.8, 0.1, 0.5], (*xy.shape[:-1], 3)).copy()
     information[rng.random(xy.shape[:-1]) < 0.2] = 0.0
     information[:, 1, -1] = 0.0  # the last view never sees the second keypoint
-    observed = Observed(xy, information, np.full(views, KAPPA), NU, first, weights)
+    sure = np.zeros(xy.shape[:-1], dtype=bool)
+    observed = Observed(xy, information, np.full(views, KAPPA), sure, NU, first, weights)
     return rig, control, observed, xy - clean
 
 

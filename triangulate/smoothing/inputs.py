@@ -102,7 +102,7 @@ def raw_points(pixels: Pixels, rig: Rig) -> RawPoints:
     )
 
 
-def turned(raw: RawPoints) -> tuple[RawPoints, Float]:
+def along_axes(raw: RawPoints) -> tuple[RawPoints, Float]:
     """Express points along the principal axes of their mean covariance: coordinates are independent there.
 
     Parameters

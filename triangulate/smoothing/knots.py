@@ -11,8 +11,11 @@ DENSITY = 2.4
 """Knot spacing times corner frequency. Splines then follow up to 1.3 times the corner frequency, of which the
 prior lets a sixth through; from 3 on the covariance begins to miss what they leave out."""
 
-WIDEST = 8
-"""Most frames between knots, a power of two."""
+SPACINGS = (1, 2, 3, 4, 6, 8)
+"""Frames between knots."""
+
+BLOCK = 24
+"""Frames within which the spacing does not change: a multiple of all of them."""
 
 
 def usual_spacing(corner: float) -> int:
@@ -25,17 +28,16 @@ def usual_spacing(corner: float) -> int:
     Returns
     -------
     spacing : int
-        A power of two.
+        One of `SPACINGS`.
     """
-    wish = np.clip(DENSITY / max(corner, 1e-12), 1, WIDEST)
-    return int(2 ** np.floor(np.log2(wish) + 1e-9))
+    return max((step for step in SPACINGS if step * corner <= DENSITY), default=SPACINGS[0])
 
 
 def spaced(corner: Float, early: float = 0.0, late: float = 0.0) -> Knots:
     """Place the knots of a window.
 
-    Blocks of `WIDEST` frames have knots at equal distances, powers of two that at most double from one block
-    to the next. Windows that begin at multiples of `WIDEST` therefore share their knots where they overlap.
+    Each block has knots at equal distances, which at most double from one block to the next. Windows that
+    begin at multiples of `BLOCK` therefore share their knots where they overlap.
 
     Parameters
     ----------
@@ -49,14 +51,14 @@ def spaced(corner: Float, early: float = 0.0, late: float = 0.0) -> Knots:
     knots : Knots
     """
     frames = len(corner)
-    blocks = max(1, -(-(frames - 1) // WIDEST))
-    filled = np.append(corner, np.full(blocks * WIDEST + 1 - frames, corner[-1]))
-    highest = np.maximum(filled[:-1].reshape(blocks, WIDEST).max(axis=1), filled[WIDEST::WIDEST])
+    blocks = max(1, -(-(frames - 1) // BLOCK))
+    filled = np.append(corner, np.full(blocks * BLOCK + 1 - frames, corner[-1]))
+    highest = np.maximum(filled[:-1].reshape(blocks, BLOCK).max(axis=1), filled[BLOCK::BLOCK])
     step = np.array([usual_spacing(float(value)) for value in highest])
-    for _ in range(int(np.log2(WIDEST))):
+    for _ in SPACINGS:
         near = np.minimum(np.append(step[1:], step[-1]), np.append(step[0], step[:-1]))
         step = np.minimum(step, 2 * near)
-    inner = np.concatenate([WIDEST * b + np.arange(0, WIDEST, s) for b, s in enumerate(step)])
+    inner = np.concatenate([BLOCK * b + np.arange(0, BLOCK, s) for b, s in enumerate(step)])
     end = frames - 1 + late
     inner = inner[inner < max(end, 1.0)]
     before = -step[0] * np.arange(int(np.ceil(early / step[0])), 0, -1.0)

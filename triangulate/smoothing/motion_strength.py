@@ -65,6 +65,34 @@ def choose_roughness(
     return sigma
 
 
+def typical_roughness(xyz: Float, variance: Float, groups: Int, order: int, correlation: Float) -> Float:
+    """Take the median over pieces of the recording of what `choose_roughness` finds in each.
+
+    A piece that holds something fast then does not speak for the others.
+
+    Parameters
+    ----------
+    xyz, variance, groups, order, correlation
+        See `choose_roughness`.
+
+    Returns
+    -------
+    sigma : (keypoints,) float, m
+        NaN where nothing is known.
+    """
+    each = np.stack(
+        [
+            choose_roughness(xyz[[piece]], variance[[piece]], groups, order, correlation)
+            for piece in range(len(xyz))
+        ]
+    )
+    sigma = np.full(xyz.shape[2], np.nan)
+    for keypoint in np.flatnonzero(np.isfinite(each).any(axis=0)):
+        known = each[np.isfinite(each[:, keypoint]), keypoint]
+        sigma[keypoint] = np.exp(np.median(np.log(known)))
+    return sigma
+
+
 def series(xyz: Float, variance: Float) -> tuple[Float, Float]:
     """Lay points out as series of values about their mean, and their precision, leaving out short ones.
 
@@ -130,7 +158,7 @@ def minimise(y: Float, precision: Float, owner: Int, order: int, correlation: Fl
     knots = Knots.uniform(frames - 1)
     form = penalties(knots, order)
     first, weights = basis(np.arange(frames), knots)
-    control, variance = np.empty((len(y), knots.count)), np.empty(y.shape)
+    control, variance = np.empty((len(y), knots.number)), np.empty(y.shape)
     lasts = (correlation[:, 1:] > 0).any(axis=1)
 
     def cost(log_weight: Float) -> Float:
@@ -191,7 +219,9 @@ def kernel_rows(first: Int, weights: Float, form: Float, weight: Float) -> Float
     y[:, len(first) // 2] = 1.0
     control = np.empty((len(weight), len(form) + 3))
     by_interval = np.broadcast_to(weight[:, None], (len(weight), len(form)))
-    robust_fit(y, np.ones(y.shape), no_one(y), first, weights, form, by_interval, 1, control, np.empty(y.shape))
+    robust_fit(
+        y, np.ones(y.shape), no_one(y), first, weights, form, by_interval, 1, control, np.empty(y.shape)
+    )
     return sample(control.T, first, weights).T[:, len(first) // 2 :]
 
 
@@ -224,7 +254,7 @@ def smooth_coordinates(xyz: Float, covariance: Float, sigma: Float, order: int) 
     knots = Knots.uniform(shape[1] - 1)
     first, weights = basis(np.arange(shape[1]), knots)
     weight = np.where(np.isfinite(sigma), 1.0 / sigma**2, 1.0)
-    control, variance = np.empty((len(y), knots.count)), np.empty(y.shape)
+    control, variance = np.empty((len(y), knots.number)), np.empty(y.shape)
     per_series = np.broadcast_to(weight[:, None], (shape[0], shape[2], 3)).reshape(-1, 1)
     form = penalties(knots, order)
     by_interval = np.broadcast_to(per_series, (len(y), len(form)))

@@ -226,7 +226,7 @@ def judge_frames(y, precision, first, weights, form, weight, owner, out):
         Group of each series.
     out : (groups, 2, frames) float
         Receives the sums over the series of each group: Geman-McClure cost of the leave-one-out predictions
-        of a robust fit, and Mallows' Cp (that cost of the fitted values and twice the leverage) of a plain one.
+        of a robust fit, and Mallows' Cp of a plain one: that cost of fitted values and twice the leverage.
     """
     count, frames = y.shape
     knots = len(form) + 3

@@ -16,27 +16,17 @@ from triangulate.points.calibration_scatter import with_calibration
 from triangulate.points.matched_rig import matched
 from triangulate.smoothing.bone_lengths import components
 from triangulate.smoothing.contradictions import check_given
-from triangulate.smoothing.inputs import (
-    Pixels,
-    RawPoints,
-    coordinates,
-    cut_pixels,
-    given_points,
-    raw_points,
-    turned,
-)
+from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.kernels import Observed, Priors
-from triangulate.smoothing.local_world import LocalWorld
+from triangulate.smoothing.knots import BLOCK, usual_spacing
 from triangulate.smoothing.local_motion import LocalMotion, local_motion
-from triangulate.smoothing.motion_strength import centred
+from triangulate.smoothing.local_world import LocalWorld
 from triangulate.smoothing.offsets import REACH, lasting_offsets
 from triangulate.smoothing.residuals import MOST
-from triangulate.smoothing.series import robust_fit
 from triangulate.smoothing.solution import Solution
 from triangulate.smoothing.solve_report import SolveReport
 from triangulate.smoothing.solver import Solved, posterior, solve
-from triangulate.smoothing.knots import WIDEST, spaced, usual_spacing
 from triangulate.smoothing.splines import Knots, basis, penalties
 from triangulate.smoothing.stated_limits import JointLimit
 from triangulate.smoothing.strength import Options, Strength, choose_strength
@@ -205,7 +195,7 @@ def plan(problem: Problem, max_gap: float) -> Iterator[Task]:
             spacing = usual_spacing(float(np.nanmax(corner)))
             length = max(int(WINDOW_BYTES * spacing / (4 * 8 * (3 * len(part)) ** 2)), 2 * margin, 64)
             length = min(length, max(-(-frames // 2), 4 * margin))
-            for window in windows(frames, length, margin, WIDEST):
+            for window in windows(frames, length, margin, BLOCK):
                 yield Task(window, subject, part)
 
 
@@ -225,14 +215,14 @@ def prepare(task: Task, problem: Problem, room: float = 0.0) -> Prepared:
     begin, end, _, _ = task.window
     pixels, offset, raw, lasting = detections(task, problem)
     at, early, late = observation_times(problem.tracks, slice(begin, end))
-    local = motion(task, problem, raw)
-    knots = spaced(corners(local.sigma, task, problem), early + room, late + room)
+    local = motion(task, problem, raw, (early + room, late + room))
+    knots = local.knots
     index, weights = basis(np.arange(end - begin), knots)
     seen_index, seen_weights = basis(at, knots)
-    priors = prior_terms(task, problem, pixels, seen_index, knots, local.sigma)
+    near = carrying(seen_index, np.asarray((pixels.information[..., 0] > 0).any(axis=-1)), knots.number)
+    priors = prior_terms(task, problem, near, knots, local.sigma)
     observed = observe(pixels, problem, seen_index, seen_weights, local.sure[..., None] & raw.inliers)
-    start = robust_start(raw, local.sure, priors, index, weights)
-    return Prepared(offset, lasting, at, knots, index, weights, start, observed, priors)
+    return Prepared(offset, lasting, at, knots, index, weights, local.start, observed, priors)
 
 
 def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
@@ -338,30 +328,26 @@ def observe(pixels: Pixels, problem: Problem, index: Int, weights: Float, sure: 
     )
 
 
-def motion(task: Task, problem: Problem, raw: RawPoints) -> LocalMotion:
-    """Find how rough the motion of a window's keypoints is, frame by frame."""
+def motion(task: Task, problem: Problem, raw: RawPoints, beyond: tuple[float, float]) -> LocalMotion:
+    """Find how a window's keypoints move, frame by frame, and place knots."""
     part, strength = task.keypoints, problem.strength
     sigma = strength.motion_sigma[task.subject, part] / problem.tracks.fps**strength.order
     sigma = np.where(np.isfinite(sigma), sigma, np.nanmedian(sigma))
-    if strength.steady:
-        shape = (len(raw.xyz), len(part))
-        return LocalMotion(np.broadcast_to(sigma, shape), np.zeros(shape, dtype=np.bool_))
     group = np.minimum(part, np.asarray(problem.tracks.skeleton.mirror)[part])
-    return local_motion(turned(raw)[0], group, sigma, strength.order)
+    return local_motion(raw, group, sigma, strength.order, steady=strength.steady, beyond=beyond)
 
 
-def corners(sigma: Float, task: Task, problem: Problem) -> Float:
-    """Return the highest angular frequency that any keypoint of a task follows, (frames,) per frame."""
-    strength, part = problem.strength, task.keypoints
-    usual = strength.motion_sigma[task.subject, part] / problem.tracks.fps**strength.order
-    known = strength.corner[task.subject, part] * (sigma / usual) ** (1.0 / strength.order)
-    return np.asarray(np.nanmax(known, axis=1))
+def carrying(index: Int, seen: Bool, count: int) -> Bool:
+    """Return which control points carry frames in which a keypoint is seen, (control points, keypoints)."""
+    near = np.zeros((count, seen.shape[1]), dtype=np.bool_)
+    for shift in range(4):
+        for group in range(index.shape[1]):
+            np.logical_or.at(near, index[:, group] + shift, seen)
+    return near
 
 
-def prior_terms(
-    task: Task, problem: Problem, pixels: Pixels, index: Int, knots: Knots, sigma: Float
-) -> Priors:
-    """Express the priors of a window per knot interval."""
+def prior_terms(task: Task, problem: Problem, near: Bool, knots: Knots, sigma: Float) -> Priors:
+    """Express the priors of a window per knot interval; `near` are control points that detections hold."""
     part, strength = task.keypoints, problem.strength
     middle = 0.5 * (knots.times[1:] + knots.times[:-1])
     frames = np.arange(len(sigma))
@@ -369,14 +355,9 @@ def prior_terms(
     roughness = np.exp(-2 * np.stack([np.interp(middle, frames, row) for row in logs.T], axis=-1))
     inside = np.isin(strength.bones, part).all(axis=1)
     bone_sigma = strength.bone_sigma[task.subject, inside]
-    near = np.zeros((knots.count, len(part)), dtype=np.bool_)
-    seen = np.asarray((pixels.information[..., 0] > 0).any(axis=-1))
-    for shift in range(4):
-        for group in range(index.shape[1]):
-            np.logical_or.at(near, index[:, group] + shift, seen)
     form = penalties(knots, strength.order)
     at_knot, share = knots.values()
-    nearest = np.clip(np.arange(knots.count) - 1, 0, len(form) - 1)
+    nearest = np.clip(np.arange(knots.number) - 1, 0, len(form) - 1)
     pull = roughness[nearest] * form[nearest, 0, 0, None]
     return Priors(
         form=form,
@@ -389,19 +370,3 @@ def prior_terms(
         anchor=np.where(near, 1e-12, 1e-9) * pull,
         hinges=problem.hinges.within(part),
     )
-
-
-def robust_start(raw: RawPoints, sure: Bool, priors: Priors, index: Int, weights: Float) -> Float:
-    """Smooth the raw coordinates one by one, robustly, which also bridges what is missing."""
-    frames, keypoints, _ = raw.xyz.shape
-    raw, axes = turned(raw)
-    y, precision = coordinates(raw)
-    y, middle = centred(y, precision)
-    middle, known = middle.reshape(keypoints, 3), (precision > 0).any(axis=1).reshape(keypoints, 3).all(axis=1)
-    middle[~known] = middle[known].mean(axis=0) if known.any() else 0.0
-    count = len(priors.form) + 3
-    control = np.empty((3 * keypoints, count))
-    strength = np.repeat(priors.roughness, 3, axis=1).T
-    certain = sure.T.repeat(3, axis=0)
-    robust_fit(y, precision, certain, index, weights, priors.form, strength, 3, control, np.empty(y.shape))
-    return (control.reshape(keypoints, 3, count).transpose(2, 0, 1) + middle) @ axes.T

@@ -1,11 +1,12 @@
 """Cubic B-splines on knots of any spacing: trajectories as functions of continuous time.
 
-Between knots i and i + 1 a trajectory is x(t) = sum_m b_m(t) c[i + m], m = 0..3. It has a value at any time, so
-cameras need not be synchronous, its third derivative is constant in each interval, and its control points
+Between knots i and i + 1 a trajectory is x(t) = sum_m b_m(t) c[i + m], m = 0..3. It has a value at any time,
+so cameras need not be synchronous, its third derivative is constant in each interval, and its control points
 couple only with three neighbours on either side. Knots lie close where the motion is fast.
 
-Source: de Boor 1978, "A Practical Guide to Splines"; Qin 1998, "General matrix representations for B-splines",
-for the polynomials of each interval; Eilers & Marx 1996, "Flexible smoothing with B-splines and penalties".
+Source: de Boor 1978, "A Practical Guide to Splines"; Qin 1998, "General matrix representations for
+B-splines", for the polynomials of each interval; Eilers & Marx 1996, "Flexible smoothing with B-splines and
+penalties".
 """
 
 from typing import NamedTuple
@@ -52,7 +53,7 @@ class Knots(NamedTuple):
         before = times[0] - step[0] * np.array([2.0, 1.0])
         after = times[-1] + step[-1] * np.array([1.0, 2.0])
         t = np.concatenate([before, times, after])
-        return cls(times, _matrices(*(t[k : k + len(step)] for k in range(6))))
+        return cls(times, _matrices([t[k : k + len(step)] for k in range(6)]))
 
     @classmethod
     def uniform(cls, length: float, spacing: float = 1.0) -> "Knots":
@@ -74,7 +75,7 @@ class Knots(NamedTuple):
         return cls.at(spacing * np.arange(max(1, int(np.ceil(length / spacing - 1e-9))) + 1))
 
     @property
-    def count(self) -> int:
+    def number(self) -> int:
         """Number of control points."""
         return len(self.times) + ORDER - 2
 
@@ -100,8 +101,9 @@ class Knots(NamedTuple):
         return weights, share
 
 
-def _matrices(a: Float, b: Float, c: Float, d: Float, e: Float, f: Float) -> Float:
-    """Return `Knots.matrix` of the intervals from c to d, whose neighbouring knots are a, b and e, f."""
+def _matrices(around: list[Float]) -> Float:
+    """Return `Knots.matrix` of intervals from the six knots around each, its own ends in the middle."""
+    a, b, c, d, e, f = around
     h = d - c
     m = np.zeros((len(h), 4, 4))
     m[:, 0, 0] = h**2 / ((d - b) * (d - a))

@@ -13,8 +13,8 @@ from models2d.skeleton import Skeleton
 from triangulate.points.noise_level import noise_scale
 from triangulate.smoothing.bone_lengths import RIGID, measure_bones, mirrored_mean, rigid_candidates
 from triangulate.smoothing.detection_noise import TAILS, Noise, find_noise
-from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, raw_points, turned
-from triangulate.smoothing.motion_strength import choose_roughness, smooth_coordinates
+from triangulate.smoothing.inputs import Pixels, RawPoints, along_axes, cut_pixels, raw_points
+from triangulate.smoothing.motion_strength import smooth_coordinates, typical_roughness
 from triangulate.smoothing.offsets import lasting_offsets
 from triangulate.smoothing.stated_limits import JointLimit
 
@@ -169,7 +169,7 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: CameraArrays, options: Op
     lengths, sigma = np.full((subjects, len(bones)), np.nan), np.full((subjects, len(bones)), np.nan)
     group = np.minimum(np.arange(keypoints), np.asarray(tracks.skeleton.mirror))
     for subject in range(subjects if frames else 0):
-        raws = [turned(raw_points(scaled(pixels, white.sigma), rig))[0] for pixels in cuts[subject]]
+        raws = [along_axes(raw_points(scaled(pixels, white.sigma), rig))[0] for pixels in cuts[subject]]
         motion[subject], corner[subject] = choose_motion(raws, group, tracks.fps, white.correlation, options)
         lengths[subject], sigma[subject] = choose_bones(
             raws,
@@ -246,7 +246,7 @@ def choose_motion(
     variance = np.diagonal(np.stack([raw.covariance for raw in raws]), axis1=-2, axis2=-1)
     seen = np.asarray(np.isfinite(variance).all(axis=-1))
     if options.motion_sigma is None:
-        roughness = choose_roughness(xyz, variance, group, options.order, correlation)
+        roughness = typical_roughness(xyz, variance, group, options.order, correlation)
     else:
         given = positive(options.motion_sigma, "jerk_sigma or acceleration_sigma")
         roughness = np.broadcast_to(given, group.shape) / fps**options.order
