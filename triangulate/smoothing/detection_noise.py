@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from calibration.geometry.camera_arrays import CameraArrays
 from calibration.geometry.point_projection import project
@@ -35,13 +36,18 @@ FAR = (13.8, 60.0)
 seldom."""
 
 LAGS = np.array([1, 2, 3, 5, 8, 12, 18, 27, 40])
-"""Frames after which residuals are compared with themselves."""
+"""After which residuals are compared with themselves, in frames and in `time_unit`; what is left of an error
+after the last, 2/3 s, counts as persistent."""
 
-LASTING = 12
-"""Frames after which what is left of an error counts as persistent."""
+TIMES = np.array([0.4, 0.7, 1.2, 2.0, 3.5, 6.0, 10.0, 17.0, 30.0, 1e6])
+"""Time constants of correlations, in `time_unit`; the last stays."""
 
-BELIEVED = 0.2
-"""Correlation from one frame to the next below which errors count as independent."""
+BELIEVED = 0.04
+"""Correlation from one frame to the next below which errors count as independent: the standard deviations
+of what is smoothed are then at most 4% too small."""
+
+PERSISTENT = 0.1
+"""Share of the variance from which an error counts as persistent."""
 
 
 class Noise(NamedTuple):
@@ -54,8 +60,8 @@ class Noise(NamedTuple):
     nu : float
         Degrees of freedom.
     persistence : (keypoints,) float
-        Share of the error's variance that does not change within `LASTING` frames: where a view always
-        sees another place than the others, or the calibration is off. No smoothing takes it away.
+        Share of the error's variance that does not change within 2/3 s: where a view always sees another
+        place than the others, or the calibration is off. No smoothing takes it away.
     """
 
     sigma: Float
@@ -65,10 +71,25 @@ class Noise(NamedTuple):
     @property
     def persistence(self) -> Float:
         """See above."""
-        return self.correlation[:, LASTING]
+        stays = self.correlation[:, -1]
+        return np.where(stays > PERSISTENT, stays, 0.0)
 
 
-def find_noise(cuts: list[Pixels], rig: Rig, views: CameraArrays) -> Noise:
+def time_unit(fps: float) -> int:
+    """Return the frames of 1/60 s, at least one: errors last for a time, not for a number of frames.
+
+    Parameters
+    ----------
+    fps : float, Hz
+
+    Returns
+    -------
+    unit : int
+    """
+    return max(1, round(fps / 60.0))
+
+
+def find_noise(cuts: list[Pixels], rig: Rig, views: CameraArrays, unit: int = 1) -> Noise:
     """Compare the residuals of robustly triangulated points with the information of the detections.
 
     A residual is smaller than the error, since the point was fitted to it: its expected square is the error's
@@ -81,6 +102,8 @@ def find_noise(cuts: list[Pixels], rig: Rig, views: CameraArrays) -> Noise:
     rig : Rig
     views : CameraArrays
         The same cameras.
+    unit : int
+        See `time_unit`.
 
     Returns
     -------
@@ -96,11 +119,11 @@ def find_noise(cuts: list[Pixels], rig: Rig, views: CameraArrays) -> Noise:
         parts = [standardised(cut, raw, views) for cut, raw in zip(scaled, raws, strict=True)]
         squares = np.concatenate([(part**2).sum(axis=-1) for part in parts])
         if not np.isfinite(squares).any():
-            return Noise(sigma, nu, np.eye(1, LAGS[-1] + 1).repeat(keypoints, axis=0))
+            return Noise(sigma, nu, np.eye(1, unit * LAGS[-1] + 1).repeat(keypoints, axis=0))
         nu = heaviness(squares)
         near = np.where(squares < FAR[1], squares, np.nan)  # mistakes would shift the median
         sigma = np.maximum(sigma * shrunk_scale(near, nu * (2 ** (2 / nu) - 1)), least)
-    return Noise(sigma, nu, correlation_in_time(parts))
+    return Noise(sigma, nu, correlation_in_time(parts, unit))
 
 
 def standardised(pixels: Pixels, raw: RawPoints, views: CameraArrays) -> Float:
@@ -207,34 +230,49 @@ def shrunk_scale(squares: Float, middle: float) -> Float:
     return np.exp(0.5 * scale)
 
 
-def correlation_in_time(parts: list[Float]) -> Float:
+def correlation_in_time(parts: list[Float], unit: int = 1) -> Float:
     """Measure how residuals resemble those some frames later.
+
+    A sum of exponentials of several time constants and of a part that stays, none negative, is fitted to the
+    correlations at some lags: what is left is chance, which would add up over many lags. A keypoint with few
+    pairs is drawn to all keypoints.
 
     Parameters
     ----------
     parts : list of (frames, keypoints, views, 2) float
         Standardised residuals of pieces.
+    unit : int
+        See `time_unit`.
 
     Returns
     -------
     correlation : (keypoints, lags) float
-        At 0, 1, 2, ... frames, between 0 and 1; 0 beyond the first lag where errors are independent.
+        At 0, 1, 2, ... frames, between 0 and 1; 0 beyond the first where errors are independent.
     """
-    keypoints = parts[0].shape[1]
     near = [np.where((part**2).sum(axis=-1, keepdims=True) < FAR[1], part, np.nan) for part in parts]
-    known = np.zeros((len(LAGS), keypoints))
-    known[0] = resemblance(near, LAGS[0])
-    lasting = known[0] >= BELIEVED
-    if lasting.any():
-        for index, lag in enumerate(LAGS[1:], 1):
-            known[index, lasting] = resemblance([part[:, lasting] for part in near], lag)
-    known[:, ~lasting] = 0.0
-    lags = np.arange(LAGS[-1] + 1)
-    return np.stack([np.interp(lags, [0, *LAGS], [1.0, *column]) for column in known.T])
+    lags = np.unique(np.concatenate([LAGS, unit * LAGS]))
+    product, square, pairs = (
+        np.stack(rows) for rows in zip(*(alike(near, lag) for lag in lags), strict=True)
+    )
+    pooled = PSEUDO * product.sum(axis=1) / np.maximum(pairs.sum(axis=1), 1)
+    weight = PSEUDO * square.sum(axis=1) / np.maximum(pairs.sum(axis=1), 1)
+    known = (product + pooled[:, None]) / np.maximum(square + weight[:, None], 1e-300)
+    every = np.arange(unit * LAGS[-1] + 1)
+    shapes = np.exp(-np.arange(1, len(every)) / (unit * TIMES[:, None]))
+    out = np.zeros((known.shape[1], len(every)))
+    out[:, 0] = 1.0
+    for keypoint in range(known.shape[1]):
+        # Chance alone makes a correlation of about 1 / sqrt(pairs) at each lag.
+        chance = 2.0 / np.sqrt(np.maximum(pairs[0, keypoint] + PSEUDO, 1))
+        if known[0, keypoint] > max(BELIEVED, chance) and pairs[0, keypoint] > 50:
+            root = np.sqrt(np.minimum(pairs[:, keypoint], pairs[0, keypoint]))
+            parts_of, _ = nnls(root[:, None] * shapes[:, lags - 1].T, root * known[:, keypoint].clip(0, 1))
+            out[keypoint, 1:] = np.minimum(parts_of @ shapes, 1.0)
+    return out
 
 
-def resemblance(parts: list[Float], lag: int) -> Float:
-    """Return how each keypoint's residuals correlate with those some frames later; 0 where by chance."""
+def alike(parts: list[Float], lag: int) -> tuple[Float, Float, Float]:
+    """Sum up products of each keypoint's residuals with those some frames later, their squares, and pairs."""
     keypoints = parts[0].shape[1]
     product, square, pairs = np.zeros(keypoints), np.zeros(keypoints), np.zeros(keypoints)
     for part in parts:
@@ -243,7 +281,4 @@ def resemblance(parts: list[Float], lag: int) -> Float:
         product += np.where(both, early * late, 0.0).sum(axis=(0, 2, 3))
         square += np.where(both, 0.5 * (early**2 + late**2), 0.0).sum(axis=(0, 2, 3))
         pairs += both.sum(axis=(0, 2, 3))
-    share = product / np.maximum(square, 1e-6 * pairs + 1e-300)  # less is rounding
-    # Chance alone makes a share of about 1 / sqrt(pairs); only what exceeds twice that is believed.
-    chance = 2 / np.sqrt(np.maximum(pairs, 1))
-    return np.where((share > chance) & (pairs > 50), np.clip(share, 0.0, 1.0), 0.0)
+    return product, np.maximum(square, 1e-6 * pairs), pairs  # squares below are rounding

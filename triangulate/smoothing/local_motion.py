@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d, gaussian_filter1d, maximum_filter1d
 
+from triangulate.smoothing.error_kernel import ErrorKernel
 from triangulate.smoothing.inputs import RawPoints, along_axes, coordinates
 from triangulate.smoothing.knots import spaced, usual_spacing
 from triangulate.smoothing.motion_strength import centred
@@ -81,6 +82,8 @@ class LocalMotion(NamedTuple):
     sure : (frames, keypoints) bool
         Points on which three views or more agree, frame after frame, away from what the motion around makes
         likely: the prior must not reject them.
+    inflation : (frames, keypoints) float
+        By which errors that resemble those of neighbouring frames raise the variance of what is smoothed.
     knots : Knots
     start : (control points, keypoints, 3) float, m
         Of splines fitted coordinate by coordinate, robustly, which also bridge what is missing.
@@ -88,6 +91,7 @@ class LocalMotion(NamedTuple):
 
     sigma: Float
     sure: Bool
+    inflation: Float
     knots: Knots
     start: Float
 
@@ -124,6 +128,7 @@ def local_motion(
     group: Int,
     sigma: Float,
     order: int,
+    correlation: Float,
     *,
     steady: bool = False,
     beyond: tuple[float, float] = (0.0, 0.0),
@@ -144,6 +149,8 @@ def local_motion(
     sigma : (keypoints,) float, m
         Of the recording, per frame ** order.
     order : int
+    correlation : (keypoints, lags) float
+        Of errors with those 0, 1, 2, ... frames later.
     steady : bool
         Whether the strength of the recording holds at every time.
     beyond : (float, float)
@@ -158,12 +165,15 @@ def local_motion(
     y, precision = coordinates(turned)
     y, middle = centred(y, precision)
     series = Series(y, precision, np.unique(group, return_inverse=True)[1])
+    errors = ErrorKernel.of(
+        np.stack([correlation[series.group == g].mean(axis=0) for g in range(series.groups)])
+    )
     usual = np.array([-2 * np.log(np.median(sigma[series.group == g])) for g in range(series.groups)])
     if steady:
         log_weight = np.repeat(-2 * np.log(sigma)[:, None], y.shape[1], axis=1)
         consensus = np.zeros(log_weight.shape, dtype=np.bool_)
     else:
-        log_weight = averaged_strength(series, usual, order)[series.group]
+        log_weight = averaged_strength(series, usual, order, errors)[series.group]
         consensus = (raw.inliers.sum(axis=-1) >= AGREEING).T
     log_weight, sure, knots, control = loosened(series, log_weight, consensus, order, beyond)
     middle, known = (
@@ -172,10 +182,14 @@ def local_motion(
     )
     middle[~known] = middle[known].mean(axis=0) if known.any() else 0.0
     start = (control.reshape(keypoints, 3, knots.number).transpose(2, 0, 1) + middle) @ axes.T
-    return LocalMotion(np.exp(-0.5 * log_weight).T, sure.T, knots, start)
+    stiffness = log_weight + series.log_noise()[series.group][:, None]
+    inflation = np.stack(
+        [errors.inflation(g, row, order) for g, row in zip(series.group, stiffness, strict=True)]
+    )
+    return LocalMotion(np.exp(-0.5 * log_weight).T, sure.T, inflation.T, knots, start)
 
 
-def averaged_strength(series: Series, usual: Float, order: int) -> Float:
+def averaged_strength(series: Series, usual: Float, order: int, errors: ErrorKernel) -> Float:
     """Average the strengths that suit each frame, (groups, frames): the logarithm of the penalty."""
     y, precision, _ = series
     frames, groups, owner = y.shape[1], series.groups, series.owner
@@ -192,7 +206,8 @@ def averaged_strength(series: Series, usual: Float, order: int) -> Float:
         form = penalties(knots, order)
         by_interval = np.repeat(np.exp(log_weight)[owner][:, None], len(form), axis=1)
         out = np.empty((groups, 2, frames))
-        judge_frames(y, precision, *basis(np.arange(frames), knots), form, by_interval, owner, out)
+        lasting = np.array([errors.leverage(g, log_weight[g] + noise[g], order) for g in range(groups)])
+        judge_frames(y, precision, *basis(np.arange(frames), knots), form, by_interval, owner, lasting, out)
         return _around(out).swapaxes(0, 1)
 
     scored = {0.0: costs(0.0)}
@@ -201,8 +216,8 @@ def averaged_strength(series: Series, usual: Float, order: int) -> Float:
         step, unlikely = direction, 0
         while abs(step - direction) < abs(end) and unlikely < 2:
             scored[step] = costs(step)
-            held_out = np.array([score[0] for score in scored.values()])
-            ahead = scored[step][0] + (CHANGE / STEP) * abs(step) < held_out.min(axis=0) + UNLIKELY
+            held_out = np.array([np.where(errors.lasts[:, None], *score[::-1]) for score in scored.values()])
+            ahead = held_out[-1] + (CHANGE / STEP) * abs(step) < held_out.min(axis=0) + UNLIKELY
             poor = direction < 0 and (held_out.min(axis=0) > POOR * number).any()
             unlikely = 0 if ahead.any() or poor else unlikely + 1
             step += direction if abs(step) < 2 * STEP else 2 * direction
@@ -211,7 +226,8 @@ def averaged_strength(series: Series, usual: Float, order: int) -> Float:
     search(-STEP, loosest)
     steps = np.array(list(scored))
     held_out, fitted = np.moveaxis(np.array(list(scored.values())), 1, 0)
-    unpredicted = held_out.min(axis=0) > UNPREDICTED * number
+    # Errors that last are predicted along with the motion: leaving out frames does not show them.
+    unpredicted = (held_out.min(axis=0) > UNPREDICTED * number) | errors.lasts[:, None]
     cost = np.where(unpredicted, fitted, held_out) + (CHANGE / STEP) * np.abs(steps)[:, None, None]
     belief = np.exp(-0.5 * (cost - cost.min(axis=0)))
     candidates = np.maximum(usual + steps[:, None], low)[:, :, None]

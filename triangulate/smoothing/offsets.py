@@ -18,13 +18,13 @@ Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 REACH = int(LAGS[-1])
-"""Frames on either side from which an error is found: as far as its persistence is measured."""
+"""Times on either side from which an error is found, in `time_unit`: as far as persistence is measured."""
 
 STEP = 20
-"""Frames between the times at which it is found; in between it is interpolated."""
+"""Between the times at which it is found, in `time_unit`; in between it is interpolated."""
 
 
-def lasting_offsets(pixels: Pixels, raw: RawPoints, rig: Rig, lasting: Bool) -> Float:
+def lasting_offsets(pixels: Pixels, raw: RawPoints, rig: Rig, lasting: Bool, unit: int = 1) -> Float:
     """Find what detections miss by, frame after frame: the running median of their residuals.
 
     Parameters
@@ -35,6 +35,8 @@ def lasting_offsets(pixels: Pixels, raw: RawPoints, rig: Rig, lasting: Bool) -> 
     rig : Rig
     lasting : (keypoints,) bool
         Whether errors of a keypoint were found to last; the others have no offset.
+    unit : int
+        See `time_unit`.
 
     Returns
     -------
@@ -44,9 +46,10 @@ def lasting_offsets(pixels: Pixels, raw: RawPoints, rig: Rig, lasting: Bool) -> 
     frames = len(pixels.xy)
     seen = np.where(pixels.information[..., :1] > 0, pixels.xy, np.nan)[:, lasting]
     residual = seen - rig.project(raw.xyz[:, lasting])
-    times = np.arange(0, frames + STEP - 1, STEP).clip(max=max(frames - 1, 0))
-    found = np.stack([median(residual[max(0, time - REACH) : time + REACH + 1]) for time in times])
-    place = np.arange(frames) / STEP
+    step, reach = unit * STEP, unit * REACH
+    times = np.arange(0, frames + step - 1, step).clip(max=max(frames - 1, 0))
+    found = np.stack([median(residual[max(0, time - reach) : time + reach + 1]) for time in times])
+    place = np.arange(frames) / step
     early = np.minimum(place.astype(int), len(times) - 1)
     late = np.minimum(early + 1, len(times) - 1)
     span = np.maximum(times[late] - times[early], 1)

@@ -212,7 +212,7 @@ def robust_fit(y, precision, sure, first, weights, form, weight, rounds, control
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def judge_frames(y, precision, first, weights, form, weight, owner, out):
+def judge_frames(y, precision, first, weights, form, weight, owner, lasting, out):
     """Score a strength of the penalty frame by frame: how well frames are predicted, and how well fitted.
 
     Parameters
@@ -224,6 +224,8 @@ def judge_frames(y, precision, first, weights, form, weight, owner, out):
     weight : (series, intervals) float
     owner : (series,) int
         Group of each series.
+    lasting : (groups,) float
+        Factor on the leverage where errors resemble those of neighbouring frames, see `ErrorKernel`.
     out : (groups, 2, frames) float
         Receives the sums over the series of each group: Geman-McClure cost of the leave-one-out predictions
         of a robust fit, and Mallows' Cp of a plain one: that cost of fitted values and twice the leverage.
@@ -251,6 +253,6 @@ def judge_frames(y, precision, first, weights, form, weight, owner, out):
                     group = owner[begin + s]
                     if turn == 0:
                         trusted[i, s] = p / (1.0 + q / TURN) ** 2
-                        out[group, 1, i] += fitted / (1.0 + fitted / TURN) + 2.0 * leverage
+                        out[group, 1, i] += fitted / (1.0 + fitted / TURN) + 2.0 * leverage * lasting[group]
                     else:
                         out[group, 0, i] += q / (1.0 + q / TURN)

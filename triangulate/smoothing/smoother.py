@@ -16,6 +16,7 @@ from triangulate.points.calibration_scatter import with_calibration
 from triangulate.points.matched_rig import matched
 from triangulate.smoothing.bone_lengths import components
 from triangulate.smoothing.contradictions import check_given
+from triangulate.smoothing.detection_noise import time_unit
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.kernels import Observed, Priors
@@ -55,11 +56,12 @@ class Prepared(NamedTuple):
     """A task with everything that its solve reads; `at` are the views' times in frames from its begin.
 
     `first` and `weights` are the basis at the frames. `offset` was taken off the detections, and `lasting` is
-    the covariance of what stays unknown.
+    the covariance of what stays unknown; `inflation` is that of the rest, see `LocalMotion`.
     """
 
     offset: Float
     lasting: Float
+    inflation: Float
     at: Float
     knots: Knots
     first: Int
@@ -183,7 +185,7 @@ def plan(problem: Problem, max_gap: float) -> Iterator[Task]:
     tracks, strength = problem.tracks, problem.strength
     frames, _, subjects, keypoints = tracks.shape
     margin = int(np.ceil(max_gap * tracks.fps)) + strength.memory
-    margin += REACH if strength.persistence.any() else 0
+    margin += time_unit(tracks.fps) * REACH if strength.persistence.any() else 0
     for subject in range(subjects):
         used = np.concatenate(
             [strength.bones[np.isfinite(strength.bone_sigma[subject])], problem.hinges.pairs]
@@ -222,7 +224,9 @@ def prepare(task: Task, problem: Problem, room: float = 0.0) -> Prepared:
     near = carrying(seen_index, np.asarray((pixels.information[..., 0] > 0).any(axis=-1)), knots.number)
     priors = prior_terms(task, problem, near, knots, local.sigma)
     observed = observe(pixels, problem, seen_index, seen_weights, local.sure[..., None] & raw.inliers)
-    return Prepared(offset, lasting, at, knots, index, weights, local.start, observed, priors)
+    return Prepared(
+        offset, lasting, local.inflation, at, knots, index, weights, local.start, observed, priors
+    )
 
 
 def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
@@ -236,7 +240,8 @@ def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
     inliers, error = np.zeros(observed.xy.shape[:-1], dtype=np.bool_), np.empty(xyz.shape[:-1])
     squared = np.empty(inliers.shape)
     examine(solved.control, problem.views, observed, ready.offset, inliers, error, squared)
-    covariance = covariance / strength.information + ready.lasting
+    inflation = ready.inflation[:, :, None, None]
+    covariance = inflation * covariance / strength.information + ready.lasting
     kept = slice(first - begin, last - begin)
     solution.xyz[first:last, subject, part] = xyz[kept]
     solution.covariance[first:last, subject, part] = covariance[kept]
@@ -270,7 +275,7 @@ def detections(task: Task, problem: Problem) -> tuple[Pixels, Float, RawPoints, 
     share = strength.persistence[part]
     if not share.any():
         return pixels, np.zeros(pixels.xy.shape), raw, np.zeros((3, 3))
-    offset = lasting_offsets(together, raw, problem.rig, share > 0)
+    offset = lasting_offsets(together, raw, problem.rig, share > 0, time_unit(problem.tracks.fps))
     pixels, together = (less(one, offset, strength, part) for one in (pixels, together))
     return pixels, offset, raw_points(together, problem.rig), persistent(raw, share)
 
@@ -334,7 +339,8 @@ def motion(task: Task, problem: Problem, raw: RawPoints, beyond: tuple[float, fl
     sigma = strength.motion_sigma[task.subject, part] / problem.tracks.fps**strength.order
     sigma = np.where(np.isfinite(sigma), sigma, np.nanmedian(sigma))
     group = np.minimum(part, np.asarray(problem.tracks.skeleton.mirror)[part])
-    return local_motion(raw, group, sigma, strength.order, steady=strength.steady, beyond=beyond)
+    errors = strength.correlation[part]
+    return local_motion(raw, group, sigma, strength.order, errors, steady=strength.steady, beyond=beyond)
 
 
 def carrying(index: Int, seen: Bool, count: int) -> Bool:

@@ -12,7 +12,7 @@ from models2d.detections import Tracks2D
 from models2d.skeleton import Skeleton
 from triangulate.points.noise_level import noise_scale
 from triangulate.smoothing.bone_lengths import RIGID, measure_bones, mirrored_mean, rigid_candidates
-from triangulate.smoothing.detection_noise import TAILS, Noise, find_noise
+from triangulate.smoothing.detection_noise import TAILS, Noise, find_noise, time_unit
 from triangulate.smoothing.inputs import Pixels, RawPoints, along_axes, cut_pixels, raw_points
 from triangulate.smoothing.motion_strength import smooth_coordinates, typical_roughness
 from triangulate.smoothing.offsets import lasting_offsets
@@ -21,7 +21,7 @@ from triangulate.smoothing.stated_limits import JointLimit
 Float = NDArray[np.float64]
 
 PIECE = 128
-"""Frames of a piece of the recording that strengths are chosen on."""
+"""Of the recording that strengths are chosen on, in `time_unit`."""
 
 PIECES = 4
 
@@ -154,17 +154,18 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: CameraArrays, options: Op
     """
     frames, count, subjects, keypoints = tracks.shape
     bones = np.concatenate([tracks.skeleton.bones, rigid_candidates(tracks.skeleton)])
-    parts = pieces(np.isfinite(tracks.xy[..., 0]).sum(axis=(1, 2, 3)))
+    unit = time_unit(tracks.fps)
+    parts = pieces(np.isfinite(tracks.xy[..., 0]).sum(axis=(1, 2, 3)), unit * PIECE)
     plain, whole = np.ones((count, keypoints)), np.arange(keypoints)
     cuts = [
         [cut_pixels(tracks, part, subject, plain, whole) for part in parts] for subject in range(subjects)
     ]
     nothing = Pixels(np.empty((0, keypoints, count, 2)), np.empty((0, keypoints, count, 3)))
     every = [cut for subject in cuts for cut in subject] or [nothing]
-    total = white = choose_noise(every, rig, views, options)
+    total = white = choose_noise(every, rig, views, options, unit)
     if options.offsets and total.persistence.any():
-        cuts = [[without_offsets(cut, total, rig) for cut in subject] for subject in cuts]
-        white = choose_noise([cut for subject in cuts for cut in subject], rig, views, options)
+        cuts = [[without_offsets(cut, total, rig, unit) for cut in subject] for subject in cuts]
+        white = choose_noise([cut for subject in cuts for cut in subject], rig, views, options, unit)
     motion, corner = np.full((subjects, keypoints), np.nan), np.full((subjects, keypoints), np.nan)
     lengths, sigma = np.full((subjects, len(bones)), np.nan), np.full((subjects, len(bones)), np.nan)
     group = np.minimum(np.arange(keypoints), np.asarray(tracks.skeleton.mirror))
@@ -194,24 +195,24 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: CameraArrays, options: Op
     )
 
 
-def pieces(seen: NDArray[np.int64]) -> list[slice]:
+def pieces(seen: NDArray[np.int64], length: int = PIECE) -> list[slice]:
     """Choose consecutive frames spread over the recording, the fullest in each part of it."""
     frames = len(seen)
-    if frames <= PIECE * PIECES:
+    if frames <= length * PIECES:
         return [slice(0, frames)]
     chosen = []
     for part in range(PIECES):
         begin, end = frames * part // PIECES, frames * (part + 1) // PIECES
-        full = np.convolve(seen[begin:end], np.ones(PIECE), mode="valid")
+        full = np.convolve(seen[begin:end], np.ones(length), mode="valid")
         first = begin + int(np.argmax(full))
-        chosen.append(slice(first, first + PIECE))
+        chosen.append(slice(first, first + length))
     return chosen
 
 
-def without_offsets(pixels: Pixels, noise: Noise, rig: Rig) -> Pixels:
+def without_offsets(pixels: Pixels, noise: Noise, rig: Rig, unit: int) -> Pixels:
     """Take the errors that last off the detections."""
     known = scaled(pixels, noise.sigma)
-    offset = lasting_offsets(known, raw_points(known, rig), rig, noise.persistence > 0)
+    offset = lasting_offsets(known, raw_points(known, rig), rig, noise.persistence > 0, unit)
     return Pixels(pixels.xy - offset, pixels.information)
 
 
@@ -220,7 +221,7 @@ def scaled(pixels: Pixels, noise: Float) -> Pixels:
     return Pixels(pixels.xy, pixels.information / noise.T[:, :, None] ** 2)
 
 
-def choose_noise(cuts: list[Pixels], rig: Rig, views: CameraArrays, options: Options) -> Noise:
+def choose_noise(cuts: list[Pixels], rig: Rig, views: CameraArrays, options: Options, unit: int) -> Noise:
     """Find each view's and keypoint's noise; a given number stands for all."""
     xy = np.concatenate([cut.xy for cut in cuts])
     information = np.concatenate([cut.information for cut in cuts])
@@ -230,7 +231,7 @@ def choose_noise(cuts: list[Pixels], rig: Rig, views: CameraArrays, options: Opt
         scale = positive(options.pixel_sigma, "pixel_sigma")
     else:
         scale = noise_scale(xy.reshape(-1, count, 2), information.reshape(-1, count, 3), rig)
-    found = find_noise([scaled(cut, plain * scale) for cut in cuts], rig, views)
+    found = find_noise([scaled(cut, plain * scale) for cut in cuts], rig, views, unit)
     if options.pixel_sigma is not None:
         return found._replace(sigma=plain * scale)
     # An error that lasts is one draw, however many frames it is seen in: it cannot tell views apart.
