@@ -9,6 +9,7 @@ from calibration.bundle.adjustment import refine, residuals
 from calibration.bundle.parameters import Choice, free_unknowns
 from calibration.bundle.problem import Corners, Unknowns
 from calibration.bundle.staging import LOSS, settle
+from calibration.geometry.nearest_points import nearest_to_rays, ray_directions
 from calibration.rig import Rig
 
 Float = NDArray[np.float64]
@@ -129,28 +130,14 @@ def leave_out(
     )
 
 
-PARALLEL = 1e-13
-"""Determinant of a point's equations, per ray, up to which its rays are parallel."""
-
-
-def triangulated(rig: Rig, xy: Float) -> Float:
+def triangulated_corners(rig: Rig, xy: Float) -> Float:
     """Nearest point to the rays of all views, (frames, views, corners, 2) px -> (frames, corners, 3) m."""
     uv = rig.undistort(np.swapaxes(xy, 1, 2))
-    A, b, seen = np.zeros((*uv.shape[:2], 3, 3)), np.zeros((*uv.shape[:2], 3)), np.zeros(uv.shape[:2])
-    middle = rig.centers.mean(axis=0)
+    seen = np.isfinite(uv[..., 0])
+    direction = np.empty((*uv.shape[:-1], 3))
     for view, camera in enumerate(rig.cameras):
-        ok = np.isfinite(uv[:, :, view, 0])
-        ray = np.concatenate([np.nan_to_num(uv[:, :, view]), np.ones((*ok.shape, 1))], axis=-1) @ camera.R
-        ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
-        across = np.where(ok[..., None, None], np.eye(3) - ray[..., :, None] * ray[..., None, :], 0.0)
-        A += across
-        b += across @ (camera.center - middle)
-        seen += ok
-    lost = (seen < 2) | ~(np.linalg.det(A / np.maximum(seen, 1)[..., None, None]) > PARALLEL)
-    A[lost] = np.eye(3)
-    xyz = np.linalg.solve(A, b[..., None])[..., 0] + middle
-    xyz[lost] = np.nan
-    return np.asarray(xyz)
+        direction[:, :, view] = ray_directions(np.nan_to_num(uv[:, :, view]), camera.R)
+    return nearest_to_rays(rig.centers, direction, seen.astype(np.float64))
 
 
 def summed_up(
@@ -189,7 +176,7 @@ def summed_up(
     for fold, rig in zip(folds, rigs, strict=True):
         kept, out = _trusted(np.where(rejected[..., None], np.nan, xy)[fold.test], rig)
         outside += out
-        xyz = triangulated(rig, kept)
+        xyz = triangulated_corners(rig, kept)
         length = np.linalg.norm(xyz[:, one] - xyz[:, other], axis=-1)
         board = fold.train.board
         off.append(length - np.linalg.norm(board[one] - board[other], axis=1))

@@ -5,8 +5,7 @@ Unknowns of a view, in this order: rotation and translation of cam_from_world (m
 fy cx cy, 12 lens coefficients; of these `columns` lists the ones that are free. Points are eliminated one by
 one by the Schur complement (Triggs et al. 2000, "Bundle adjustment - a modern synthesis", section 6.1).
 
-The loss is Geman and McClure's, c2 e2 / (c2 + e2): bounded, so an outlier in the end pulls no more than
-nothing, and so does an observation whose point has come to lie behind its camera.
+The loss is that of `calibration.geometry.robust_triangulation`.
 """
 
 import numpy as np
@@ -14,16 +13,10 @@ from numba import njit
 
 from calibration.geometry.blocks import solve3
 from calibration.geometry.lens_kernels import distort, lens_derivatives
+from calibration.geometry.robust_triangulation import geman_mcclure
 
 PER_VIEW = 22
 POSE = 6
-
-
-@njit(cache=True, error_model="numpy", inline="always")
-def weigh(e2, c2):
-    """Geman and McClure's loss of a squared error and its weight (its derivative)."""
-    slack = c2 / (c2 + e2)
-    return e2 * slack, slack * slack
 
 
 @njit(cache=True, error_model="numpy")
@@ -101,7 +94,7 @@ def cost(start, view, xy, points, cameras, c2):
             )
             e2 = ex * ex + ey * ey
             if e2 < np.inf:
-                total += weigh(e2, c2)[0]
+                total += geman_mcclure(e2, c2)[0]
             else:
                 total += c2
     return total
@@ -161,7 +154,7 @@ def reduced_equations(start, view, xy, points, cameras, c2, damping, columns, S,
             e2 = ex * ex + ey * ey
             if not e2 < np.inf:
                 continue
-            w = weigh(e2, c2)[1]
+            w = geman_mcclure(e2, c2)[1]
             base = v * n
             for i in range(n):
                 a0, a1 = w * J[0, columns[i]], w * J[1, columns[i]]
@@ -238,7 +231,7 @@ def step_points(start, view, xy, points, cameras, c2, damping, columns, delta, o
             e2 = ex * ex + ey * ey
             if not e2 < np.inf:
                 continue
-            w = weigh(e2, c2)[1]
+            w = geman_mcclure(e2, c2)[1]
             for i in range(n):
                 ex -= J[0, columns[i]] * delta[v * n + i]
                 ey -= J[1, columns[i]] * delta[v * n + i]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
 from calibration.geometry.camera_arrays import CameraArrays
-from calibration.points import kernels, triangulation
+from calibration.geometry.robust_triangulation import rays_of_observations, triangulate_listed
+from calibration.points import kernels
 from calibration.points.problem import Freedom, Observations, moved, straight_cameras
 from calibration.rig import Rig
 
@@ -65,9 +66,9 @@ def triangulated(
     observations: Observations, cameras: CameraArrays, scale: float, points: Float | None = None
 ) -> Float:
     """Triangulate every point robustly, (points, 3) m; NaN where no two rays meet."""
-    direction = triangulation.rays(observations.view, observations.xy, cameras)
+    direction = rays_of_observations(observations.view, observations.xy, cameras)
     points = np.full((len(observations.start) - 1, 3), np.nan) if points is None else points.copy()
-    triangulation.triangulate(
+    triangulate_listed(
         observations.start,
         observations.view,
         observations.xy,

@@ -115,9 +115,9 @@ def _block(
     frame = frames[row]
     xyz = midpoints(rays, frame, (first[0][pair], first[1][pair]), (second[0][pair], second[1][pair]))
     frame, members, _ = _compete(frame, support(rays, frame, xyz, reach))
-    xyz, _ = closest(rays, frame, members)
+    xyz = closest(rays, frame, members)
     frame, members, kept = _compete(frame, support(rays, frame, xyz, reach))
-    xyz, _ = closest(rays, frame, members)
+    xyz = closest(rays, frame, members)
     return Groups(frame=frame, members=members, xyz=xyz, support=kept)
 
 
