@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.geometry.similarity import fit_similarity
 from calibration.rig import Rig
-from calibration.similarity import fit_similarity
 from models2d.readers.joining import read_detections
 from triangulate.export.formats import read
 from triangulate.points.solving import triangulate_points

@@ -16,6 +16,7 @@ from calibration.bundle import kernels
 from calibration.bundle.kernels import PER_VIEW
 from calibration.bundle.parameters import Free
 from calibration.bundle.problem import Corners, Unknowns
+from calibration.geometry.rotations import stepped_poses
 
 Float = NDArray[np.float64]
 
@@ -162,16 +163,16 @@ def move(unknowns: Unknowns, free: Free, dx: Float, dframes: Float) -> Unknowns:
     for link, step_of in enumerate(links.reshape(-1, 6), start=1):
         Ro[link] = kernels.rotation(step_of[:3]) @ Ro[link]
         to[link] += step_of[3:]
-    turn_c = np.array([kernels.rotation(w) for w in change[:, 16:19]])
-    turn_b = np.array([kernels.rotation(w) for w in dframes[:, :3]])
+    Rc, tc = stepped_poses(unknowns.Rc, unknowns.tc, change[:, 16:22])
+    Rb, tb = stepped_poses(unknowns.Rb, unknowns.tb, dframes)
     return replace(
         unknowns,
         lens=unknowns.lens + change[:, :16],
-        Rc=turn_c @ unknowns.Rc,
-        tc=np.einsum("vij,vj->vi", turn_c, unknowns.tc) + change[:, 19:22],
+        Rc=Rc,
+        tc=tc,
         late=unknowns.late + change[:, 22],
-        Rb=turn_b @ unknowns.Rb,
-        tb=np.einsum("fij,fj->fi", turn_b, unknowns.tb) + dframes[:, 3:],
+        Rb=Rb,
+        tb=tb,
         board=board,
         Ro=Ro,
         to=to,

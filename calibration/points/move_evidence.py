@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.geometry.similarity import fit_similarity
 from calibration.points.refining import PointsReport, median_known, refine_cameras
 from calibration.points.solver import CUTOFF, triangulated_points
 from calibration.rig import Rig
-from calibration.similarity import fit_similarity
 
 Float = NDArray[np.float64]
 

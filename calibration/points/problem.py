@@ -10,6 +10,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from calibration.camera import Camera, Intrinsics
 from calibration.geometry.camera_arrays import CameraArrays, camera_arrays
 from calibration.geometry.lens import FISHEYE, fill_coefficients
+from calibration.geometry.rotations import stepped_poses
 from calibration.points.kernels import PER_VIEW, POSE
 from calibration.rig import Rig
 
@@ -109,8 +110,8 @@ def lens_rows(cameras: CameraArrays) -> Float:
 
 def moved(cameras: CameraArrays, delta: Float) -> CameraArrays:
     """Return cameras after a step, (views, 22), in the kernels' order."""
-    turn = Rotation.from_rotvec(delta[:, :3])
-    stepped = cameras._replace(R=turn.as_matrix() @ cameras.R, t=turn.apply(cameras.t) + delta[:, 3:POSE])
+    R, t = stepped_poses(cameras.R, cameras.t, delta[:, :POSE])
+    stepped = cameras._replace(R=R, t=t)
     if not delta[:, POSE:].any():
         return stepped
     lens, K = lens_rows(cameras) + delta[:, POSE:], cameras.K.copy()

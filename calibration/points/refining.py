@@ -9,10 +9,10 @@ from scipy.sparse.csgraph import connected_components
 
 from calibration.arrays import frozen
 from calibration.errors import CalibrationError
+from calibration.geometry.similarity import fit_similarity_robustly
 from calibration.points.problem import LENSES, Freedom, Observations, straight_cameras, with_cameras
 from calibration.points.solver import CUTOFF, UNDETERMINED, Solution, errors_of, solve, triangulated
 from calibration.rig import Rig
-from calibration.similarity import fit_similarity_robustly
 
 Float = NDArray[np.float64]
 

@@ -12,11 +12,11 @@ from calibration.arrays import frozen
 from calibration.camera import Camera, Intrinsics
 from calibration.errors import CalibrationError
 from calibration.geometry.two_views import epipolar_error, essential_matrix, parallax, relative_pose
+from calibration.known_length import scaled_to_length
 from calibration.points.depth_reversal import is_shallow, reversed_rig
 from calibration.points.problem import Observations
 from calibration.points.refining import FEWEST, PointsReport, refine_cameras
 from calibration.rig import Rig
-from calibration.similarity import scaled_to_length
 from calibration.start.resection import resected
 
 Float = NDArray[np.float64]

@@ -17,10 +17,10 @@ from scipy.interpolate import BSpline
 from scipy.linalg import solveh_banded
 from scipy.ndimage import median_filter
 from scipy.sparse.linalg import splu
-from scipy.spatial.transform import Rotation
 
 from calibration.camera import Intrinsics
 from calibration.geometry.lens import DISTORT, fill_coefficients, to_pixels
+from calibration.geometry.rotations import stepped_poses
 from calibration.points.moving_point import Clocks
 
 Float = NDArray[np.float64]
@@ -267,10 +267,9 @@ def _moved(problem: Problem, state: State, step: Float) -> State:
     border = int(problem.free.sum())
     delta = np.zeros(problem.free.shape)
     delta[problem.free] = step[:border]
-    turn = Rotation.from_rotvec(delta[:, :3])
     spline = BSpline(state.spline.t, state.spline.c + step[border:].reshape(-1, 3), DEGREE)
     clocks = Clocks(offset=state.clocks.offset + delta[:, 6], rate=state.clocks.rate + delta[:, 7])
-    R, t = turn.as_matrix() @ state.R, turn.apply(state.t) + delta[:, 3:6]
+    R, t = stepped_poses(state.R, state.t, delta[:, :6])
     return replace(state, R=R, t=t, clocks=clocks, spline=spline)
 
 

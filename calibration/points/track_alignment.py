@@ -9,9 +9,9 @@ from scipy.spatial.transform import RigidTransform
 
 from calibration.arrays import frozen
 from calibration.errors import CalibrationError
+from calibration.geometry.similarity import fit_similarity, fit_similarity_robustly
 from calibration.points.moving_point import Clocks, Motion
 from calibration.rig import Rig
-from calibration.similarity import fit_similarity, fit_similarity_robustly
 
 Float = NDArray[np.float64]
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import RigidTransform, Rotation
+from scipy.spatial.transform import RigidTransform
 
+from calibration.geometry.rotations import upright
 from calibration.rig import Rig
 
 Float = NDArray[np.float64]
@@ -48,7 +49,7 @@ def levelled(rig: Rig) -> Rig:
     middle = np.linalg.solve(across.sum(axis=0) + weak, np.einsum("vij,vj->i", across, centers))
     ahead = _ahead(up, centers, middle, axes[0])
     middle = middle + origin
-    new_from_old = Rotation.from_matrix(np.stack([ahead, np.cross(up, ahead), up]))
+    new_from_old = upright(up, ahead)
     return rig.moved(RigidTransform.from_components(-new_from_old.apply(middle), new_from_old))
 
 

@@ -11,9 +11,10 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from calibration.arrays import frozen
 from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError
+from calibration.geometry.rotations import upright
+from calibration.geometry.similarity import fit_similarity
 from calibration.points.solver import triangulated_points
 from calibration.rig import Rig
-from calibration.similarity import fit_similarity
 
 Float = NDArray[np.float64]
 
@@ -209,7 +210,7 @@ def placed_on_floor(
             )
         ahead = np.cross(up, [0.0, 0, 1.0])
     ahead /= np.linalg.norm(ahead)
-    new_from_old = Rotation.from_matrix(np.array([ahead, np.cross(up, ahead), up]))
+    new_from_old = upright(up, ahead)
     return rig.moved(RigidTransform.from_components(-new_from_old.apply(middle), new_from_old))
 
 

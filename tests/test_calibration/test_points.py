@@ -64,7 +64,7 @@ def shaken(rig, degrees=3.0, metres=0.08, seed=0, only=None):
 
 def shape_error(rig):
     """Largest error of a centre, m, after the best similarity."""
-    from calibration.similarity import fit_similarity
+    from calibration.geometry.similarity import fit_similarity
 
     factor, moved = fit_similarity(rig.centers, truth.centers)
     return np.abs(moved.apply(factor * rig.centers) - truth.centers).max()

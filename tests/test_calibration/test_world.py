@@ -5,7 +5,8 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import Board, BoardObservations, CalibrationError, Camera, Intrinsics, Rig, ShapeError
-from calibration.similarity import fit_similarity, fit_similarity_robustly, scaled_to_length
+from calibration.geometry.similarity import fit_similarity, fit_similarity_robustly
+from calibration.known_length import scaled_to_length
 from calibration.world import placement as world
 
 rng = np.random.default_rng(3)

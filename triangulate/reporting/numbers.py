@@ -7,7 +7,19 @@ from numpy.typing import NDArray
 
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
+from triangulate.kinematics import speeds
 from triangulate.trajectories import Trajectories3D
+
+__all__ = [
+    "BoneQuality",
+    "Gap",
+    "ViewQuality",
+    "bone_quality",
+    "gaps",
+    "speeds",
+    "view_quality",
+    "view_residuals",
+]
 
 Float = NDArray[np.float64]
 
@@ -174,22 +186,3 @@ def bone_quality(trajectories: Trajectories3D) -> list[BoneQuality]:
                     )
                 )
     return quality
-
-
-def speeds(trajectories: Trajectories3D) -> Float:
-    """Compute the speed of every point from the frames before and after.
-
-    Parameters
-    ----------
-    trajectories : Trajectories3D
-
-    Returns
-    -------
-    speed : (frames, subjects, keypoints) float, m/s
-        NaN at the ends and beside gaps.
-    """
-    speed = np.full(trajectories.shape, np.nan)
-    if len(speed) > 2:
-        step = trajectories.xyz[2:] - trajectories.xyz[:-2]
-        speed[1:-1] = np.linalg.norm(step, axis=-1) * trajectories.fps / 2
-    return speed

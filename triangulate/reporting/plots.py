@@ -6,7 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from triangulate.reporting.numbers import BoneQuality, ViewQuality, speeds
+from triangulate.kinematics import speeds
+from triangulate.reporting.numbers import BoneQuality, ViewQuality
 from triangulate.reporting.traces import SUBJECTS
 from triangulate.trajectories import Status, Trajectories3D
 
