@@ -19,6 +19,13 @@ Float = NDArray[np.float64]
 FEWEST = 20
 """Observations that a camera needs to be refined, and points that two need to be tied together."""
 
+GAUGE = 1e-9
+"""Eigenvalue of the scaled information, relative to the largest, below which points do not tell a motion.
+
+Of the seven of a rig that is free as a whole, rounding leaves some 1e-11; what points do tell, be it all
+numbers of a lens, was above 1e-7.
+"""
+
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class PointsReport:
@@ -209,7 +216,7 @@ def _report(  # noqa: PLR0917
     sigma = np.zeros(len(rig))
     diagonal = np.diag(solution.information)
     unit = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))  # radians and metres differ by any factor
-    inverse = np.linalg.pinv(unit[:, None] * solution.information * unit, hermitian=True)
+    inverse = np.linalg.pinv(unit[:, None] * solution.information * unit, rtol=GAUGE, hermitian=True)
     covariance = unit[:, None] * inverse * unit * solution.sigma**2
     free = [view for view in views if rig.names[view] in names]
     for number, view in enumerate(free):

@@ -194,3 +194,18 @@ def test_twelve_cameras_of_a_rough_rig(recordings):
     # Points that the fit has not seen.
     held = refine_cameras(refined, xy[5::25], pixel_sigma=report.sigma)[1]
     assert held.median_before < 1
+
+
+@pytest.mark.parametrize("cameras", [None, ["cam3"]])
+def test_the_stated_error_of_the_centres_is_their_scatter(cameras):
+    """Also where all cameras are free: the place, heading and size of the whole rig are then no error."""
+    xyz, _ = scene(count=200)
+    exact, centers, stated = truth.project(xyz), [], []
+    for seed in range(40):
+        noise = np.random.default_rng(seed).normal(0, 0.5, exact.shape)
+        refined, report = refine_cameras(truth, exact + noise, cameras=cameras)
+        centers.append(refined.centers)
+        stated.append(report.center_sigma)
+    scatter = np.sqrt(np.var(centers, axis=0).sum(axis=1))
+    free = [3] if cameras else slice(None)
+    np.testing.assert_allclose(np.mean(stated, axis=0)[free], scatter[free], rtol=0.3)
