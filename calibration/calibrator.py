@@ -17,12 +17,13 @@ from calibration.bundle.board_motion import usual_interval
 from calibration.bundle.board_shape import OFFSET_SIGMA
 from calibration.bundle.covariance import uncertainty
 from calibration.bundle.fit import Fit
-from calibration.bundle.held_out import HeldOut, fold_frames, leave_out, summed_up
-from calibration.bundle.links import Link
-from calibration.bundle.parameters import COEFFICIENTS, Choice, free_unknowns
+from calibration.bundle.held_out import HeldOut, fold_frames, leave_out, sum_up_folds
+from calibration.bundle.kernels import ANGLE
+from calibration.bundle.links import BoardLinks
+from calibration.bundle.parameters import STAGE_COEFFICIENTS, Choice, free_unknowns
 from calibration.bundle.problem import MODELS, Corners, Unknowns, lens_row, start_unknowns
 from calibration.bundle.selection import SHAPES, Selection, select
-from calibration.bundle.staging import ANGLE, LOSS, REJECTED_BEYOND, prepared, settle, staged
+from calibration.bundle.staging import LOSS, REJECTED_BEYOND, prepared, settle, staged
 from calibration.camera import Intrinsics
 from calibration.corners.observations import BoardObservations
 from calibration.corners.sightings import Sightings
@@ -35,7 +36,7 @@ from calibration.start.board_moves import check_moves
 from calibration.start.extrinsics import first_board_poses, first_places
 from calibration.start.intrinsics import first_lens
 from calibration.start.lens_options import known_lenses, lens_stages, rescaling_notes
-from calibration.start.lens_parameters import Groups, Values, lens_rules
+from calibration.start.lens_parameters import Values, ViewGroups, lens_rules
 from calibration.start.view_graph import check_connected, view_graph
 
 Float = NDArray[np.float64]
@@ -54,7 +55,7 @@ def calibrate(
     thickness: float | None = None,
     lens: str | Mapping[str, str] = "auto",
     intrinsics: Mapping[str, Intrinsics] | None = None,
-    shared: Groups | Mapping[str, Groups] = (),
+    shared: ViewGroups | Mapping[str, ViewGroups] = (),
     fixed: Values | None = None,
     board_shape: str = "auto",
     board_sigma: float = OFFSET_SIGMA,
@@ -199,7 +200,7 @@ def first_unknowns(
     known: Mapping[str, Intrinsics],
     focal: float | None = None,
     *,
-    link: Link | None = None,
+    link: BoardLinks | None = None,
 ) -> tuple[Unknowns, Int]:
     """Find a first lens per view, first places and first board poses.
 
@@ -275,7 +276,7 @@ def cross_validate(
     bad, flat = np.zeros(xy.shape[:3], dtype=bool), fit.corners
     bad[flat.frame, flat.view, flat.corner] = fit.rejected
     squares = np.array([board.square for board in sightings.boards])
-    return summed_up(
+    return sum_up_folds(
         xy, done, rigs, rejected=bad, nominal=nominal, squares=squares, board_of=sightings.board_of
     )
 
@@ -296,14 +297,14 @@ def _rig(
     used: NDArray[np.bool_],
 ) -> Rig:
     coefficients = tuple(
-        len(known[name].distortion) if stage == "none" else COEFFICIENTS[stage]
+        len(known[name].distortion) if stage == "none" else STAGE_COEFFICIENTS[stage]
         for name, stage in zip(sightings.names, choice.stages, strict=True)
     )
     rig = unknowns.to_rig(sightings.names, sightings.sizes, coefficients)
     return with_coverage(rig, corners, used)
 
 
-def checked_link(linked: str | None, thickness: float | None, *, boards: int) -> Link | None:
+def checked_link(linked: str | None, thickness: float | None, *, boards: int) -> BoardLinks | None:
     """Say what is known about how boards are fixed to each other.
 
     Raises
@@ -321,7 +322,7 @@ def checked_link(linked: str | None, thickness: float | None, *, boards: int) ->
         raise ValueError('thickness: only of a plate with linked="two-sided"')
     if thickness is not None and not 0 <= thickness < 1:
         raise ValueError(f"thickness: expected a length in m, got {thickness}")
-    return None if linked is None else Link(two_sided=linked == "two-sided", thickness=thickness)
+    return None if linked is None else BoardLinks(two_sided=linked == "two-sided", thickness=thickness)
 
 
 def _checked_shape(shape: str) -> str:

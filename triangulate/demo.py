@@ -26,11 +26,11 @@ from triangulate.synthetic import scene as synthetic
 Float = NDArray[np.float64]
 
 TRIAL = "walk"
-HELD_OUT = 1000
+HELD_OUT_POINTS = 1000
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Comparison:
+class TruthComparison:
     """The results of the demo beside the truth.
 
     Attributes
@@ -113,7 +113,7 @@ def run_demo(folder: Path, scene: synthetic.Scene, progress: Progress | None = N
         yield outcome
 
 
-def compare(project: Project, scene: synthetic.Scene) -> Comparison:
+def compare_with_truth(project: Project, scene: synthetic.Scene) -> TruthComparison:
     """Hold the results of the demo against the truth.
 
     The world of a calibration is a choice, so the truth is first moved onto it rigidly, without scaling, by
@@ -126,10 +126,10 @@ def compare(project: Project, scene: synthetic.Scene) -> Comparison:
 
     Returns
     -------
-    comparison : Comparison
+    comparison : TruthComparison
     """
     rig, folder = Rig.load(project.rig_file).select(scene.rig.names), project.results(TRIAL)
-    points = np.random.default_rng(1).uniform([-0.6, -0.6, 0.05], [0.6, 0.6, 1.3], size=(HELD_OUT, 3))
+    points = np.random.default_rng(1).uniform([-0.6, -0.6, 0.05], [0.6, 0.6, 1.3], size=(HELD_OUT_POINTS, 3))
     seen = triangulate_points(scene.rig.project(points), rig, method="refined")
     _, found_from_true = fit_similarity(points, seen, scale=False)
     true_xyz = found_from_true.apply(scene.xyz.reshape(-1, 3)).reshape(scene.xyz.shape)
@@ -140,7 +140,7 @@ def compare(project: Project, scene: synthetic.Scene) -> Comparison:
     raw, smoothed = (read(folder / f"{name}.parquet") for name in ("raw", "trajectories"))
     errors = [np.linalg.norm(points.xyz[:, 0] - true_xyz, axis=-1) for points in (raw, smoothed)]
     both = np.isfinite(errors[0]) & np.isfinite(errors[1])
-    return Comparison(
+    return TruthComparison(
         centers=np.linalg.norm(rig.centers - found_from_true.apply(scene.rig.centers), axis=-1),
         held_out=np.linalg.norm(seen - found_from_true.apply(points), axis=-1),
         pixels=pixels[np.isfinite(pixels)],
@@ -150,12 +150,12 @@ def compare(project: Project, scene: synthetic.Scene) -> Comparison:
     )
 
 
-def table(comparison: Comparison, outcomes: list[Outcome]) -> str:
+def comparison_table(comparison: TruthComparison, outcomes: list[Outcome]) -> str:
     """Lay out the comparison and the seconds of each stage.
 
     Parameters
     ----------
-    comparison : Comparison
+    comparison : TruthComparison
     outcomes : list of Outcome
 
     Returns

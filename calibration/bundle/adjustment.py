@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from calibration.bundle import kernels
-from calibration.bundle.kernels import PER_VIEW
+from calibration.bundle.kernels import VIEW_UNKNOWNS
 from calibration.bundle.parameters import Free
 from calibration.bundle.problem import Corners, Unknowns
 from calibration.geometry.rotations import stepped_poses
@@ -29,7 +29,7 @@ SIGMA_RATIO = 4.0
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Solution:
+class BoardSolution:
     """Result of a refinement.
 
     Attributes
@@ -75,14 +75,14 @@ def residuals(corners: Corners, unknowns: Unknowns) -> Float:
         NaN behind a camera.
     """
     out = np.empty_like(corners.xy)
-    kernels.errors(
+    kernels.corner_residuals(
         corners.groups, corners.start, corners.corner, corners.xy, unknowns.lens, unknowns.model, unknowns.Rc,
         unknowns.tc, unknowns.Rb, unknowns.tb, unknowns.points, unknowns.twist, unknowns.delay, out,
     )  # fmt: skip
     return out
 
 
-def noise(corners: Corners, residual: Float, views: int, *, floor: float = 0.02) -> Float:
+def view_noise(corners: Corners, residual: Float, views: int, *, floor: float = 0.02) -> Float:
     """Estimate each view's noise from the median length of its residuals.
 
     Parameters
@@ -110,10 +110,10 @@ def normal_equations(corners: Corners, unknowns: Unknowns, free: Free, sigma: Fl
     """Build the normal equations of the free unknowns at an estimate, priors included."""
     views, frames, count = len(unknowns.lens), len(unknowns.Rb), len(unknowns.board)
     with_board = free.moves_corners
-    n = PER_VIEW * views + 3 * count * with_board
+    n = VIEW_UNKNOWNS * views + 3 * count * with_board
     H, g = np.zeros((n, n)), np.zeros(n)
     W, V, h = np.zeros((frames, 6, n)), np.zeros((frames, 6, 6)), np.zeros((frames, 6))
-    kernels.normal_equations(
+    kernels.add_normal_equations(
         corners.groups, corners.start, corners.corner, corners.xy, unknowns.lens, unknowns.model, unknowns.Rc,
         unknowns.tc, unknowns.Rb, unknowns.tb, unknowns.points, unknowns.twist, unknowns.delay, sigma, c2,
         H, g, W, V, h, with_board,
@@ -156,8 +156,8 @@ def move(unknowns: Unknowns, free: Free, dx: Float, dframes: Float) -> Unknowns:
     """Apply a step."""
     full = free.spread @ dx
     views = len(unknowns.lens)
-    change = full[: PER_VIEW * views].reshape(views, PER_VIEW)
-    offsets, links = np.split(full[PER_VIEW * views :], [3 * len(unknowns.board)])
+    change = full[: VIEW_UNKNOWNS * views].reshape(views, VIEW_UNKNOWNS)
+    offsets, links = np.split(full[VIEW_UNKNOWNS * views :], [3 * len(unknowns.board)])
     board = unknowns.board + offsets.reshape(-1, 3) if free.moves_board else unknowns.board
     Ro, to = unknowns.Ro.copy(), unknowns.to.copy()
     for link, step_of in enumerate(links.reshape(-1, 6), start=1):
@@ -183,11 +183,11 @@ def total_cost(corners: Corners, unknowns: Unknowns, free: Free, sigma: Float, c
     """Robust cost of all observations plus priors."""
     residual = residuals(corners, unknowns)
     off = free.read(unknowns) - free.mean
-    data = kernels.cost(residual, np.ascontiguousarray(corners.groups[:, 1]), corners.start, sigma, c2)
+    data = kernels.cauchy_cost(residual, np.ascontiguousarray(corners.groups[:, 1]), corners.start, sigma, c2)
     return float(data + off @ free.prior @ off)
 
 
-def refine(
+def adjust(
     corners: Corners,
     unknowns: Unknowns,
     free: Free,
@@ -196,7 +196,7 @@ def refine(
     loss: float = 2.5,
     iterations: int = 60,
     tolerance: float = 1e-6,
-) -> Solution:
+) -> BoardSolution:
     """Minimise the robust reprojection error.
 
     Parameters
@@ -216,7 +216,7 @@ def refine(
 
     Returns
     -------
-    solution : Solution
+    solution : BoardSolution
     """
     c2 = loss * loss
     before = current = total_cost(corners, unknowns, free, sigma, c2)
@@ -239,7 +239,7 @@ def refine(
         if not accepted or gain <= tolerance * current:
             converged = True
             break
-    return Solution(
+    return BoardSolution(
         unknowns=unknowns,
         sigma=sigma,
         cost_before=before,

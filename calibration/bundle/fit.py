@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.bundle.adjustment import Solution
+from calibration.bundle.adjustment import BoardSolution
 from calibration.bundle.covariance import Uncertainty
 from calibration.bundle.problem import Corners
 from calibration.bundle.selection import Selection
@@ -25,7 +25,7 @@ class Fit:
     corners : Corners
     selection : Selection
         What was left free, and why.
-    solution : Solution
+    solution : BoardSolution
     residual : (observations, 2) float, px
     rejected : (observations,) bool
     uncertainty : Uncertainty
@@ -34,7 +34,7 @@ class Fit:
     frames: Int
     corners: Corners
     selection: Selection
-    solution: Solution
+    solution: BoardSolution
     residual: Float
     rejected: NDArray[np.bool_]
     uncertainty: Uncertainty

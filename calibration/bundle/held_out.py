@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.bundle.adjustment import refine, residuals
+from calibration.bundle.adjustment import adjust, residuals
 from calibration.bundle.parameters import Choice, free_unknowns
 from calibration.bundle.problem import Corners, Unknowns
 from calibration.bundle.staging import LOSS, settle
@@ -118,7 +118,7 @@ def leave_out(
     corners = Corners.from_array(xy[test])
     nothing = replace(choice, stages=("none",) * len(choice.stages), place=False, shape="rigid", time=False)
     free = free_unknowns(nothing, placed, sizes, nominal)
-    placed = refine(corners, placed, free, solution.sigma, loss=LOSS).unknowns
+    placed = adjust(corners, placed, free, solution.sigma, loss=LOSS).unknowns
     return Fold(
         test=test,
         train_frames=train,
@@ -140,7 +140,7 @@ def triangulated_corners(rig: Rig, xy: Float) -> Float:
     return nearest_to_rays(rig.centers, direction, seen.astype(np.float64))
 
 
-def summed_up(
+def sum_up_folds(
     xy: Float,
     folds: list[Fold],
     rigs: list[Rig],

@@ -50,7 +50,7 @@ def detect_corners(image: NDArray[np.uint8], board: Board, *, always_strong: boo
     -----
     Where the defaults see some of a board's markers but less than half of its corners, the image is sharpened
     and doubled. Every corner is then fitted with a model of its edges on the original image, and missing ones
-    are looked for beside found ones (`corner_refinement`).
+    are looked for beside found ones (`calibration.corners.refinement`).
     """
     gray = to_gray(image)
     if board.inverted:

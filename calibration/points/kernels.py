@@ -15,7 +15,7 @@ from calibration.geometry.blocks import solve3
 from calibration.geometry.lens_kernels import distort, lens_derivatives
 from calibration.geometry.robust_triangulation import geman_mcclure
 
-PER_VIEW = 22
+CAMERA_UNKNOWNS = 22
 POSE = 6
 
 
@@ -32,7 +32,7 @@ def pixel_error(X, xy, R, t, K, k, model):
 
 
 @njit(cache=True, error_model="numpy")
-def linearise(X, xy, R, t, K, k, model, J, D, dk):
+def linearised_pixel(X, xy, R, t, K, k, model, J, D, dk):
     """Fill J (2, 22) of the view's unknowns and D (2, 3) of the point; return the error.
 
     Returns
@@ -68,7 +68,7 @@ def linearise(X, xy, R, t, K, k, model, J, D, dk):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def errors(start, view, xy, points, cameras, out):
+def point_residuals(start, view, xy, points, cameras, out):
     """Fill the errors of all observations, (observations, 2) px; NaN behind a camera."""
     for p in range(len(points)):
         for o in range(start[p], start[p + 1]):
@@ -80,7 +80,7 @@ def errors(start, view, xy, points, cameras, out):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def cost(start, view, xy, points, cameras, c2):
+def geman_mcclure_cost(start, view, xy, points, cameras, c2):
     """Sum of the robust losses over all observations, px2."""
     total = 0.0
     for p in range(len(points)):
@@ -101,7 +101,7 @@ def cost(start, view, xy, points, cameras, c2):
 
 
 @njit(cache=True, error_model="numpy")
-def solve(A, b, x):
+def solve_lower(A, b, x):
     """Solve a symmetric positive 3x3 system of which the lower half is filled; False where it is singular."""
     x[0], x[1], x[2] = solve3(A[0, 0], A[1, 0], A[2, 0], A[1, 1], A[2, 1], A[2, 2], b[0], b[1], b[2])
     return x[0] == x[0]
@@ -126,7 +126,7 @@ def reduced_equations(start, view, xy, points, cameras, c2, damping, columns, S,
     most = 0
     for p in range(len(points)):
         most = max(most, start[p + 1] - start[p])
-    J, D, dk = np.zeros((2, PER_VIEW)), np.zeros((2, 3)), np.zeros((2, 12))
+    J, D, dk = np.zeros((2, CAMERA_UNKNOWNS)), np.zeros((2, 3)), np.zeros((2, 12))
     W, Y = np.zeros((most, n, 3)), np.zeros((most, n, 3))
     V, b = np.zeros((3, 3)), np.zeros(3)
     column, seen = np.zeros(3), np.zeros(most, np.int64)
@@ -139,7 +139,7 @@ def reduced_equations(start, view, xy, points, cameras, c2, damping, columns, S,
         m = 0
         for o in range(start[p], start[p + 1]):
             v = view[o]
-            ex, ey = linearise(
+            ex, ey = linearised_pixel(
                 points[p],
                 xy[o],
                 cameras.R[v],
@@ -176,7 +176,7 @@ def reduced_equations(start, view, xy, points, cameras, c2, damping, columns, S,
         for i in range(3):
             column[:] = 0.0
             column[i] = 1.0
-            good = good and solve(V, column, inverse[i])
+            good = good and solve_lower(V, column, inverse[i])
         if not good:
             continue
         for q in range(m):
@@ -206,7 +206,7 @@ def reduced_equations(start, view, xy, points, cameras, c2, damping, columns, S,
 def step_points(start, view, xy, points, cameras, c2, damping, columns, delta, out):
     """Fill the points after the step that goes with the views' step `delta`, (views * n,)."""
     n = len(columns)
-    J, D, dk = np.zeros((2, PER_VIEW)), np.zeros((2, 3)), np.zeros((2, 12))
+    J, D, dk = np.zeros((2, CAMERA_UNKNOWNS)), np.zeros((2, 3)), np.zeros((2, 12))
     V, b, dx = np.zeros((3, 3)), np.zeros(3), np.zeros(3)
     for p in range(len(points)):
         out[p] = points[p]
@@ -216,7 +216,7 @@ def step_points(start, view, xy, points, cameras, c2, damping, columns, delta, o
         b[:] = 0.0
         for o in range(start[p], start[p + 1]):
             v = view[o]
-            ex, ey = linearise(
+            ex, ey = linearised_pixel(
                 points[p],
                 xy[o],
                 cameras.R[v],
@@ -241,5 +241,5 @@ def step_points(start, view, xy, points, cameras, c2, damping, columns, delta, o
                     V[i, j] += w * (D[0, i] * D[0, j] + D[1, i] * D[1, j])
         for i in range(3):
             V[i, i] *= 1.0 + damping
-        if solve(V, b, dx):
+        if solve_lower(V, b, dx):
             out[p] += dx

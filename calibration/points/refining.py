@@ -10,8 +10,15 @@ from scipy.sparse.csgraph import connected_components
 from calibration.arrays import frozen
 from calibration.errors import CalibrationError
 from calibration.geometry.similarity import fit_similarity_robustly
-from calibration.points.problem import LENSES, Freedom, Observations, straight_cameras, with_cameras
-from calibration.points.solver import CUTOFF, UNDETERMINED, Solution, errors_of, solve, triangulated
+from calibration.points.problem import FREE_LENSES, Freedom, Observations, rig_of_cameras, straight_cameras
+from calibration.points.solver import (
+    CUTOFF,
+    UNDETERMINED,
+    PointSolution,
+    adjust_cameras,
+    errors_of,
+    triangulated,
+)
 from calibration.rig import Rig
 
 Float = NDArray[np.float64]
@@ -131,7 +138,7 @@ def refine_cameras(
     names = rig.names if cameras is None else rig.select(cameras).names
     observations = Observations.of(xy, rig)
     _check_ties(rig, observations, names)
-    stages = list(LENSES)
+    stages = list(FREE_LENSES)
     if lens not in stages:
         raise ValueError(f"lens: expected one of {', '.join(stages)}, got {lens!r}")
     if pixel_sigma is not None and not (np.isfinite(pixel_sigma) and pixel_sigma > 0):
@@ -141,10 +148,10 @@ def refine_cameras(
         Freedom.of(rig, lens=stage, free=names, shared_lens=shared_lens)
         for stage in stages[: stages.index(lens) + 1]
     ]
-    solution = solve(observations, given, freedoms, pixel_sigma=pixel_sigma)
+    solution = adjust_cameras(observations, given, freedoms, pixel_sigma=pixel_sigma)
     if not np.isfinite(solution.errors).any():
         raise CalibrationError(UNDETERMINED)
-    refined, factor, transform = with_cameras(rig, solution.cameras), 1.0, None
+    refined, factor, transform = rig_of_cameras(rig, solution.cameras), 1.0, None
     if len(names) == len(rig):
         factor, transform = fit_similarity_robustly(_frames(refined), _frames(rig))
         refined = refined.scaled(factor).moved(transform)
@@ -201,7 +208,7 @@ def _report(  # noqa: PLR0917
     refined: Rig,
     names: Sequence[str],
     observations: Observations,
-    solution: Solution,
+    solution: PointSolution,
     points: Float,
     factor: float,
 ) -> PointsReport:

@@ -37,7 +37,7 @@ CUTOFF = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Solution:
+class PointSolution:
     """What the solver found.
 
     Attributes
@@ -100,7 +100,7 @@ def triangulated_points(rig: Rig, xy: Float) -> Float:
 def errors_of(observations: Observations, cameras: CameraArrays, points: Float) -> Float:
     """Observed minus predicted of every observation, (observations, 2) px; NaN without a point."""
     out = np.empty((len(observations.view), 2))
-    kernels.errors(
+    kernels.point_residuals(
         observations.start,
         observations.view,
         observations.xy,
@@ -111,14 +111,14 @@ def errors_of(observations: Observations, cameras: CameraArrays, points: Float) 
     return out
 
 
-def solve(
+def adjust_cameras(
     observations: Observations,
     given: CameraArrays,
     freedoms: Sequence[Freedom],
     *,
     pixel_sigma: float | None = None,
     per_pair: int = 300,
-) -> Solution:
+) -> PointSolution:
     """Refine the cameras: on a spread-out part of the points first, then on all.
 
     Parameters
@@ -135,7 +135,7 @@ def solve(
 
     Returns
     -------
-    solution : Solution
+    solution : PointSolution
 
     Raises
     ------
@@ -148,10 +148,10 @@ def solve(
     cameras, used = given, 0
 
     def sigma_of(observed: Observations, cameras: CameraArrays, points: Float) -> float:
-        return noise(observed, cameras, points) if pixel_sigma is None else pixel_sigma
+        return point_noise(observed, cameras, points) if pixel_sigma is None else pixel_sigma
 
     least = 0.0 if pixel_sigma is None else pixel_sigma
-    scale = 2 * CUTOFF * max(noise(part, cameras, triangulated(part, cameras, 1e3)), least)
+    scale = 2 * CUTOFF * max(point_noise(part, cameras, triangulated(part, cameras, 1e3)), least)
     for number, freedom in enumerate(freedoms):
         points = triangulated(part, cameras, scale)
         for _ in range(40):
@@ -170,7 +170,7 @@ def solve(
     descent = _Descent(observations, freedoms[-1], scale, given, cameras, points)
     used += descent.run(20, 3e-4)
     errors = errors_of(observations, descent.cameras, descent.points)
-    return Solution(
+    return PointSolution(
         cameras=descent.cameras,
         points=descent.points,
         errors=errors,
@@ -272,7 +272,7 @@ class _Descent:
         return moved(self.cameras, full), points
 
     def _cost(self, cameras: CameraArrays, points: Float) -> float:
-        cost = kernels.cost(
+        cost = kernels.geman_mcclure_cost(
             self.observations.start,
             self.observations.view,
             self.observations.xy,
@@ -284,7 +284,7 @@ class _Descent:
         return float(cost + np.sum(self.precision * offset**2))
 
 
-def noise(observations: Observations, cameras: CameraArrays, points: Float) -> float:
+def point_noise(observations: Observations, cameras: CameraArrays, points: Float) -> float:
     """Estimate the noise in x and in y from the middle of the errors and what the points have absorbed."""
     errors = errors_of(observations, cameras, points)
     count = np.diff(observations.start)[observations.point]

@@ -25,7 +25,7 @@ MOST_POINTS = 800
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Observed:
+class FittedCorners:
     """Corners that the fit used, with their residuals.
 
     Attributes
@@ -96,7 +96,7 @@ class CalibrationFacts:
         Expected error of points where the board was.
     error_map : ErrorMap
         Expected error on a regular grid of the working volume.
-    observed : Observed
+    observed : FittedCorners
         Every corner with its residual, for the maps.
     """
 
@@ -127,7 +127,7 @@ class CalibrationFacts:
     held_out: HeldOut | None
     volume: PointError
     error_map: ErrorMap
-    observed: Observed
+    observed: FittedCorners
 
     @classmethod
     def of_fit(
@@ -189,7 +189,7 @@ class CalibrationFacts:
                     points, visible, unknowns, free, fit.uncertainty.covariance
                 ),
             ),
-            observed=Observed(
+            observed=FittedCorners(
                 view=view,
                 xy=fit.corners.xy - sightings.offsets[view],
                 residual=fit.residual,

@@ -14,10 +14,10 @@ from calibration.quality.figures import board_map, image_maps, pair_table, rig_i
 from calibration.rig import Rig
 from calibration.world.levelling import levelled
 
-SHAPES = {"warp": "bent, by two numbers", "free": "an offset of each corner"}
+SHAPE_WORDS = {"warp": "bent, by two numbers", "free": "an offset of each corner"}
 
 
-def page(facts: CalibrationFacts, said: Sequence[str], placed: Rig | None = None) -> str:
+def calibration_page(facts: CalibrationFacts, said: Sequence[str], placed: Rig | None = None) -> str:
     """Return the page.
 
     Parameters
@@ -85,7 +85,7 @@ def _in_space(facts: CalibrationFacts, placed: Rig | None) -> list[Section]:
 def _board(facts: CalibrationFacts) -> tuple[Markup, ...]:
     if facts.board_shape == "rigid":
         return (note("Taken as ordered."),)
-    return _drawn(board_map(facts, facts.nominal), f"Estimated: {SHAPES[facts.board_shape]}.")
+    return _drawn(board_map(facts, facts.nominal), f"Estimated: {SHAPE_WORDS[facts.board_shape]}.")
 
 
 def _headline(facts: CalibrationFacts) -> str:

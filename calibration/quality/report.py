@@ -8,7 +8,7 @@ from calibration.bundle.fit import Fit
 from calibration.bundle.held_out import HeldOut
 from calibration.corners.sightings import Sightings
 from calibration.quality.facts import CalibrationFacts
-from calibration.quality.verdicts import verdicts
+from calibration.quality.verdicts import calibration_verdicts
 from calibration.rig import Rig
 from calibration.start.view_graph import ViewGraph
 
@@ -38,7 +38,7 @@ class CalibrationReport(CalibrationFacts):
         """Sum up a fit and judge it."""
         facts = CalibrationFacts.of_fit(sightings, fit, graph=graph, rig=rig, held_out=held_out)
         known = {field.name: getattr(facts, field.name) for field in fields(facts)}
-        return cls(**known, verdicts=tuple(verdicts(facts)))
+        return cls(**known, verdicts=tuple(calibration_verdicts(facts)))
 
     def summary(self) -> str:
         """Return the report as a few lines of text.
@@ -75,9 +75,9 @@ class CalibrationReport(CalibrationFacts):
             The rig in the world that is used, where it was moved after the calibration: figures show that
             world, otherwise one levelled by the cameras' own upright.
         """
-        from calibration.quality.page import page  # plotly is loaded when a page is asked for
+        from calibration.quality.page import calibration_page  # plotly is loaded when a page is asked for
 
         path = Path(path)
         part = path.with_name(path.name + ".part")
-        part.write_text(page(self, self.verdicts, placed), encoding="utf-8")
+        part.write_text(calibration_page(self, self.verdicts, placed), encoding="utf-8")
         part.replace(path)

@@ -16,7 +16,7 @@ UNEVEN = 3.0
 MANY_REJECTED = 0.02
 
 
-def verdicts(facts: CalibrationFacts) -> Iterator[str]:
+def calibration_verdicts(facts: CalibrationFacts) -> Iterator[str]:
     """Say what is weak about a calibration.
 
     Parameters

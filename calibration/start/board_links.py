@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from calibration.boards.poses import BoardPoses
-from calibration.bundle.links import Link
+from calibration.bundle.links import BoardLinks
 from calibration.camera import Intrinsics
 from calibration.corners.sightings import Sightings
 from calibration.errors import CalibrationError
@@ -27,7 +27,7 @@ Places = tuple[Float, Float]
 
 
 def first_links(
-    sightings: Sightings, poses: Sequence[BoardPoses], lenses: Sequence[Intrinsics], known: Link
+    sightings: Sightings, poses: Sequence[BoardPoses], lenses: Sequence[Intrinsics], known: BoardLinks
 ) -> Places:
     """Find where the boards are on the object.
 
@@ -38,7 +38,7 @@ def first_links(
     poses : sequence of BoardPoses
         Per view, of the rows of `sightings.split()`.
     lenses : sequence of Intrinsics
-    known : Link
+    known : BoardLinks
 
     Returns
     -------
@@ -135,7 +135,7 @@ def _joined(parts: Sequence[BoardPoses]) -> BoardPoses:
 
 
 def _back_to_back(
-    sightings: Sightings, poses: Sequence[BoardPoses], known: Link, groups: tuple[tuple[int, ...], ...]
+    sightings: Sightings, poses: Sequence[BoardPoses], known: BoardLinks, groups: tuple[tuple[int, ...], ...]
 ) -> Places:
     """Place the second board behind the first, middle on middle, turned as cameras of two groups agree on."""
     back = np.diag([-1.0, 1.0, -1.0])

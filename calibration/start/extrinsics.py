@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from calibration.boards.poses import BoardPoses
 from calibration.camera import Intrinsics
-from calibration.geometry.lens import project
+from calibration.geometry.lens import project_from_camera
 
 Float = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ MOST_FRAMES = 250
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Link:
+class CameraLink:
     """Place of one camera relative to another.
 
     Attributes
@@ -45,7 +45,7 @@ class Link:
     frames: int
 
 
-def link(first: BoardPoses, second: BoardPoses) -> Link | None:
+def link(first: BoardPoses, second: BoardPoses) -> CameraLink | None:
     """Find the place of the second camera relative to the first by consensus over the frames.
 
     Parameters
@@ -54,7 +54,7 @@ def link(first: BoardPoses, second: BoardPoses) -> Link | None:
 
     Returns
     -------
-    link : Link or None
+    link : CameraLink or None
         None where no frame has both poses.
     """
     R, t, frame, error = _candidates(first, second)
@@ -77,7 +77,7 @@ def link(first: BoardPoses, second: BoardPoses) -> Link | None:
     off = (mean.inv() * Rotation.from_matrix(R[agree])).magnitude()
     frames = len(np.unique(frame[agree]))
     spread = (np.sqrt(np.mean(off**2)) + 0.01) / np.sqrt(frames)
-    return Link(R=mean.as_matrix(), t=np.median(t[agree], axis=0), spread=float(spread), frames=frames)
+    return CameraLink(R=mean.as_matrix(), t=np.median(t[agree], axis=0), spread=float(spread), frames=frames)
 
 
 def _apart(R: Float, t: Float, other_R: Float, other_t: Float, size: float) -> Float:
@@ -195,7 +195,7 @@ def _misfit(xy: Float, world: Float, lenses: tuple[Intrinsics, ...], Rc: Float, 
     error = np.zeros(len(xy))
     for view, lens in enumerate(lenses):
         cam = world @ Rc[view].T + tc[view]
-        seen = project(cam, lens.K, lens.distortion, lens.model)
+        seen = project_from_camera(cam, lens.K, lens.distortion, lens.model)
         off = np.linalg.norm(seen - xy[:, view], axis=2)
         found = np.isfinite(xy[:, view, :, 0])
         bound = 0.05 * max(lens.size)

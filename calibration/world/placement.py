@@ -22,7 +22,7 @@ OFF_BOARD = 0.02
 """Error of a board's triangulated corners, as a part of its size, above which it was not seen well enough."""
 
 
-MISFIT = 0.1
+WORST_MISFIT = 0.1
 """Root mean square distance of points from where they are known to be, as a part of the points' spread, above
 which they are not the same points."""
 
@@ -81,7 +81,7 @@ def placed_on_points(rig: Rig, xyz: ArrayLike, known: ArrayLike, *, scale: bool 
     off, spread = _misfit(xyz, known, factor, new_from_old)
     mirrored = xyz * [1.0, 1.0, -1.0]
     flipped = _misfit(mirrored, known, *fit_similarity(mirrored, known, scale=scale))[0]
-    if not off <= MISFIT * spread or (off > NOTABLE * spread and flipped < CLEARLY * off):
+    if not off <= WORST_MISFIT * spread or (off > NOTABLE * spread and flipped < CLEARLY * off):
         raise CalibrationError(
             f"the points stay {1e3 * off:.4g} mm (rms) off where they are known to be, "
             f"{100 * off / spread:.3g}% of their spread of {1e3 * spread:.4g} mm: "
@@ -105,7 +105,7 @@ def _rms(vectors: Float) -> float:
 
 
 def _why(flipped: float, off: float, spread: float, scale: bool) -> str:
-    if flipped <= MISFIT * spread and flipped < CLEARLY * off:
+    if flipped <= WORST_MISFIT * spread and flipped < CLEARLY * off:
         return (
             f"their mirror image fits ({1e3 * flipped:.4g} mm): an axis of the known points has the wrong "
             "sign, or two axes are exchanged"

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from models2d.errors import ModelError
 from models2d.model_files.hub import load_vitpose
 from models2d.model_files.onnx import OnnxTopDown
-from models2d.model_files.places import is_hub_name, is_shipped, shipped
+from models2d.model_files.places import is_hub_name, is_shipped, shipped_weights
 from models2d.model_files.published import load_published
 from models2d.models.bottom_up import BottomUp
 from models2d.models.pose_model import FrameModel, Model, PoseModel
@@ -112,11 +112,11 @@ def _loaded(
 ) -> Model | FrameModel:
     path = Path(source)
     if is_shipped(source):
-        path = shipped / f"{source}.safetensors"
+        path = shipped_weights / f"{source}.safetensors"
     if path.is_dir() or (not path.is_file() and is_hub_name(str(source))):
         return load_vitpose(source, skeleton=skeleton, device=device)
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in shipped.glob("*.safetensors"))) or "none"
+        known = ", ".join(sorted(file.stem for file in shipped_weights.glob("*.safetensors"))) or "none"
         raise FileNotFoundError(
             f"no model {str(source)!r}; shipped are {known}; or give a file of weights, or a hub name "
             "OWNER/NAME"

@@ -22,7 +22,7 @@ Float = NDArray[np.float64]
 _precisions = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-class Found(NamedTuple):
+class FoundKeypoints(NamedTuple):
     """Keypoints of boxes.
 
     Attributes
@@ -60,7 +60,7 @@ class Model(Protocol):
         """Find the individuals."""
         ...
 
-    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
+    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> FoundKeypoints:
         """Find the keypoints of each box."""
         ...
 
@@ -83,7 +83,7 @@ class FrameModel(Protocol):
         """How many at most."""
         ...
 
-    def find_all(self, images: Sequence[Image]) -> list[Found]:
+    def find_all(self, images: Sequence[Image]) -> list[FoundKeypoints]:
         """Find the keypoints of everybody in each image."""
         ...
 
@@ -232,7 +232,7 @@ class PoseModel:
     def _sureness(self, images: Sequence[Image], boxes: Sequence[Float]) -> Float:
         return np.asarray(self.find(images, boxes).confidence.mean(axis=1))
 
-    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
+    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> FoundKeypoints:
         """Find the keypoints of one individual per box.
 
         Parameters
@@ -243,12 +243,12 @@ class PoseModel:
 
         Returns
         -------
-        found : Found
+        found : FoundKeypoints
         """
         cuts = [cut(image, box, self.recipe.input_size) for image, box in zip(images, boxes, strict=True)]
         keypoints = len(self.skeleton.keypoints)
         if not cuts:
-            return Found(
+            return FoundKeypoints(
                 np.zeros((0, keypoints, 2)), np.zeros((0, keypoints)), np.zeros((0, keypoints, 2, 2))
             )
         peaks = self.peaks(np.stack([patch for patch, _ in cuts]))
@@ -256,7 +256,7 @@ class PoseModel:
         scale, shift = maps[:, None, 0], maps[:, None, 1]
         per_cell = scale * np.array(self.recipe.grid.scale)
         temperature = self.temperature[:, None, None]
-        return Found(
+        return FoundKeypoints(
             xy=self.recipe.grid.to_input(peaks.xy) * scale + shift,
             confidence=np.asarray(peaks.confidence, dtype=np.float64),
             covariance=peaks.covariance * temperature * per_cell[..., :, None] * per_cell[..., None, :],

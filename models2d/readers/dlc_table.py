@@ -171,7 +171,7 @@ def _table(
             f"{path}: not a DeepLabCut table: its column levels are {', '.join(map(str, names))}"
         )
     kinds = [_kind(column[place["coords"]]) for column in header]
-    keep = [number for number, kind in enumerate(kinds) if kind in known]
+    keep = [number for number, kind in enumerate(kinds) if kind in known_levels]
     scorers = {header[number][place["scorer"]] for number in keep} if "scorer" in place else {""}
     if len(scorers) > 1:
         raise ValueError(
@@ -196,7 +196,7 @@ def _table(
         {
             header[number][place["coords"]]
             for number, kind in enumerate(kinds)
-            if kind not in known and np.isfinite(values[:, number]).any()
+            if kind not in known_levels and np.isfinite(values[:, number]).any()
         }
     )
     notes = (f"columns called {', '.join(map(repr, other))} are left out",) if other else ()
@@ -210,7 +210,7 @@ def _kind(name: str) -> str:
 
 
 likelihoods = {"likelihood", "confidence", "score", "probability"}
-known = {
+known_levels = {
     "x",
     "y",
     "z",

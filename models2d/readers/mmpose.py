@@ -16,7 +16,7 @@ from models2d.readers.view import ViewDetections, cleaned, stacked
 from models2d.skeleton import Skeleton
 
 Float = NDArray[np.float64]
-by_count = {16: "mpii16", 17: "coco17", 26: "halpe26"}
+skeletons_by_count = {16: "mpii16", 17: "coco17", 26: "halpe26"}
 
 
 def read_instances(path: Path, document: Any, skeleton: Skeleton | None = None) -> ViewDetections:
@@ -154,8 +154,8 @@ def _named(path: Path, count: int, meta: dict[str, Any], skeleton: Skeleton | No
         keypoints = [str(names[key]) for key in sorted(names, key=int)]
         links = [(keypoints[a], keypoints[b]) for a, b in meta.get("skeleton_links", [])]
         return Skeleton.from_names(str(meta.get("dataset_name", path.stem)), keypoints, links)
-    if count in by_count:
-        return Skeleton.load(by_count[count])
+    if count in skeletons_by_count:
+        return Skeleton.load(skeletons_by_count[count])
     raise ValueError(
         f"{path}: has {count} keypoints and does not name them; give a skeleton of {count} keypoints"
     )

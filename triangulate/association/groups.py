@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from triangulate.association.rays import Rays, closest, distances, epipolar, midpoints, support
+from triangulate.association.rays import Rays, closest, epipolar, midpoints, ray_distances, support
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -92,7 +92,7 @@ def sharpened(rays: Rays, sample: int = 100) -> Rays:
     sure = (groups.members >= 0).sum(axis=1) >= 3
     if not sure.any():
         return rays
-    away = distances(few, groups.frame[sure], groups.xyz[sure], groups.members[sure])
+    away = ray_distances(few, groups.frame[sure], groups.xyz[sure], groups.members[sure])
     # The median of a Rayleigh distance is 1.18 standard deviations.
     factor = float(np.clip(1.5 * np.nanmedian(away) / 1.18, 0.2, 1.0))
     return replace(rays, sigma=factor * rays.sigma)

@@ -201,7 +201,7 @@ def closest(rays: Rays, frames: Int, members: Int) -> Float:
     return nearest_in_images(rays.centers, toward, np.moveaxis(weight, 1, 2))
 
 
-def distances(rays: Rays, frames: Int, xyz: Float, members: Int) -> Float:
+def ray_distances(rays: Rays, frames: Int, xyz: Float, members: Int) -> Float:
     """Measure how far the detections of groups lie from their 3D poses.
 
     Parameters

@@ -16,7 +16,7 @@ from triangulate.projects.drift import drifts
 from triangulate.projects.exports import refused_formats
 from triangulate.projects.lenses import check_lenses
 from triangulate.projects.outcomes import Progress
-from triangulate.projects.project import Project, Source, Trial
+from triangulate.projects.project import Project, Trial, VideoSource
 from triangulate.projects.recordings import (
     check_mirrored,
     find_boards,
@@ -183,7 +183,7 @@ def _resolution(project: Project, recording: Recording, where: str) -> Iterator[
 
 
 def _recording(
-    source: Source | None, project: Project, where: str
+    source: VideoSource | None, project: Project, where: str
 ) -> Generator[Finding, None, Recording | None]:
     """Yield what a recording is like; return it, or None where it cannot be opened."""
     if source is None:

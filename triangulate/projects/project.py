@@ -13,10 +13,10 @@ from triangulate.export.formats import FORMATS
 from triangulate.projects.boards import read_boards
 from triangulate.projects.lenses import LensPlan, read_lenses
 from triangulate.projects.smoothing import read_smoothing
-from triangulate.projects.values import Section
+from triangulate.projects.values import ProjectTable
 from triangulate.projects.views import View, read_views
 
-Source = dict[str, Path] | Path
+VideoSource = dict[str, Path] | Path
 """Files by the name of the camera, or a folder in which each camera has its own."""
 
 FILE = "project.toml"
@@ -51,7 +51,7 @@ class CalibrationPlan:
         Frame of the recording in which the board lies on the floor: it sets the world.
     """
 
-    recording: Source | None = None
+    recording: VideoSource | None = None
     boards: tuple[Board, ...] = ()
     linked: str | None = None
     thickness: float | None = None
@@ -76,7 +76,7 @@ class Trial:
     """
 
     name: str
-    recording: Source | None = None
+    recording: VideoSource | None = None
     detections: dict[str, Path] | None = None
 
 
@@ -242,7 +242,7 @@ def load_project(path: str | Path) -> Project:
         document = read_toml(file)
     except ValueError as error:
         raise ProjectError(str(error)) from error
-    top = Section(file, "", document)
+    top = ProjectTable(file, "", document)
     cameras = top.texts("cameras")
     if len(cameras) < 2:
         raise top.error("cameras", f"3D needs at least two cameras, got {len(cameras)}")
@@ -276,7 +276,7 @@ def load_project(path: str | Path) -> Project:
     return project
 
 
-def _calibration(section: Section, cameras: tuple[str, ...], *, one_file: bool) -> CalibrationPlan:
+def _calibration(section: ProjectTable, cameras: tuple[str, ...], *, one_file: bool) -> CalibrationPlan:
     rig, filmed = section.text("rig"), read_boards(section)
     plan = CalibrationPlan(
         recording=_source(section, "recording", cameras, one_file=one_file),
@@ -298,7 +298,7 @@ def _calibration(section: Section, cameras: tuple[str, ...], *, one_file: bool) 
     return plan
 
 
-def _locate_every(section: Section) -> int:
+def _locate_every(section: ProjectTable) -> int:
     frames = int(section.number("locate_every", 1, least=1, whole=True) or 1)
     if frames > BLOCK:
         raise section.error(
@@ -309,7 +309,7 @@ def _locate_every(section: Section) -> int:
     return frames
 
 
-def _share(section: Section, key: str) -> float:
+def _share(section: ProjectTable, key: str) -> float:
     value = section.number(key, 0.0)
     if value is None or not 0 <= value <= 1:
         raise section.error(key, f"expected a number between 0 and 1, got {value!r}")
@@ -320,7 +320,7 @@ def _index(value: float | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _formats(section: Section) -> tuple[str, ...]:
+def _formats(section: ProjectTable) -> tuple[str, ...]:
     formats = section.texts("formats", ("trc", "c3d", "csv"))
     for name in formats:
         if name not in FORMATS:
@@ -329,7 +329,7 @@ def _formats(section: Section) -> tuple[str, ...]:
     return formats
 
 
-def _trials(section: Section, cameras: tuple[str, ...], *, one_file: bool) -> tuple[Trial, ...]:
+def _trials(section: ProjectTable, cameras: tuple[str, ...], *, one_file: bool) -> tuple[Trial, ...]:
     trials = []
     for name in section.keys():  # noqa: SIM118 - a Section is not a dict
         inner = section.section(name)
@@ -350,7 +350,7 @@ def _trials(section: Section, cameras: tuple[str, ...], *, one_file: bool) -> tu
     return tuple(trials)
 
 
-def _source(section: Section, key: str, cameras: tuple[str, ...], *, one_file: bool) -> Any:
+def _source(section: ProjectTable, key: str, cameras: tuple[str, ...], *, one_file: bool) -> Any:
     """Read "FOLDER", "PATH/{camera}.mp4", a table of one path per camera, or one file with all of them."""
     value = section.take(key)
     folder = section.file.parent

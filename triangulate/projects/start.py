@@ -22,7 +22,7 @@ USUAL_MARKER = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundRecordings:
     """The recordings in a folder.
 
     Attributes
@@ -39,7 +39,7 @@ class Found:
     trials: dict[str, str]
 
 
-def find_recordings(folder: str | Path) -> Found:
+def find_recordings(folder: str | Path) -> FoundRecordings:
     """Find files that differ only in the name of the camera, wherever in their path it stands.
 
     Parameters
@@ -48,7 +48,7 @@ def find_recordings(folder: str | Path) -> Found:
 
     Returns
     -------
-    found : Found
+    found : FoundRecordings
 
     Raises
     ------
@@ -76,7 +76,7 @@ def find_recordings(folder: str | Path) -> Found:
         )
     patterns = sorted(pattern for pattern, names in groups.items() if names >= cameras)
     calibration = next((p for p in patterns if any(word in p.lower() for word in CALIBRATION_WORDS)), None)
-    return Found(
+    return FoundRecordings(
         cameras=tuple(sorted(cameras, key=_natural)),
         calibration=calibration,
         trials=_named_trials([pattern for pattern in patterns if pattern != calibration]),
@@ -187,13 +187,17 @@ def write_project(
 
 
 def project_text(
-    found: Found, *, board: Board | None = None, model: str | None = None, floor_frame: int | None = None
+    found: FoundRecordings,
+    *,
+    board: Board | None = None,
+    model: str | None = None,
+    floor_frame: int | None = None,
 ) -> str:
     """Write out a project file.
 
     Parameters
     ----------
-    found : Found
+    found : FoundRecordings
     board : Board, optional
     model : str, optional
     floor_frame : int, optional

@@ -15,7 +15,7 @@ __all__ = [
     "Gap",
     "ViewQuality",
     "bone_quality",
-    "gaps",
+    "find_gaps",
     "speeds",
     "view_quality",
     "view_residuals",
@@ -116,7 +116,7 @@ class Gap:
         return self.last - self.first + 1
 
 
-def gaps(trajectories: Trajectories3D) -> list[Gap]:
+def find_gaps(trajectories: Trajectories3D) -> list[Gap]:
     """Find all gaps, the longest first.
 
     Parameters

@@ -12,7 +12,7 @@ from calibration.rig import Rig
 from models2d.detections import Tracks2D
 from triangulate.camera_fit.refined import RefinedCameras
 from triangulate.reporting.figures import figure
-from triangulate.reporting.numbers import Gap, ViewQuality, bone_quality, gaps, view_quality
+from triangulate.reporting.numbers import Gap, ViewQuality, bone_quality, find_gaps, view_quality
 from triangulate.reporting.plots import bone_plot, speed_plot, status_plot, view_plot
 from triangulate.reporting.verdicts import verdicts
 from triangulate.smoothing.solve_report import SolveReport
@@ -132,7 +132,7 @@ def _camera_table(cameras: RefinedCameras) -> tuple[Markup, ...]:
 
 
 def _gap_list(trajectories: Trajectories3D) -> tuple[Markup, ...]:
-    found: list[Gap] = gaps(trajectories)
+    found: list[Gap] = find_gaps(trajectories)
     if not found:
         return (note("No gaps."),)
     total = sum(gap.frames for gap in found)
