@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.geometry.similarity import fit_similarity
 from calibration.rig import Rig
 from models2d.readers.joining import read_detections
@@ -30,7 +31,7 @@ HELD_OUT_POINTS = 1000
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class TruthComparison:
+class TruthComparison(ReadOnlyArrays):
     """The results of the demo beside the truth.
 
     Attributes

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.camera import Intrinsics
 
 Float = NDArray[np.float64]
@@ -22,7 +23,7 @@ LEAST_WIDTH = 0.1
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class BoardPoses:
+class BoardPoses(ReadOnlyArrays):
     """Candidate poses of the board before one camera.
 
     Attributes

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.bundle.adjustment import kernels, normal_equations, reduced
 from calibration.bundle.kernels import AFTER_POSE, LENS, VIEW_UNKNOWNS
 from calibration.bundle.parameters import Free
@@ -20,7 +21,7 @@ Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Uncertainty:
+class Uncertainty(ReadOnlyArrays):
     """Covariance of everything that was estimated.
 
     Attributes
@@ -159,7 +160,7 @@ def _lens_deviations(free: Free, covariance: Float, views: int) -> Float:
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class PointError:
+class PointError(ReadOnlyArrays):
     """Expected error of triangulated points.
 
     Attributes

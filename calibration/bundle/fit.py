@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.bundle.adjustment import BoardSolution
 from calibration.bundle.covariance import Uncertainty
 from calibration.bundle.problem import Corners
@@ -15,7 +16,7 @@ Int = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Fit:
+class Fit(ReadOnlyArrays):
     """A finished adjustment.
 
     Attributes

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.bundle.adjustment import adjust, residuals
 from calibration.bundle.parameters import Choice, free_unknowns
 from calibration.bundle.problem import Corners, Unknowns
@@ -20,7 +21,7 @@ BLOCKS_PER_FOLD = 4
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class HeldOut:
+class HeldOut(ReadOnlyArrays):
     """Errors on board views that were left out of the fit, over all folds.
 
     Attributes
@@ -66,7 +67,7 @@ def fold_frames(frames: int, folds: int) -> list[Int]:
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Fold:
+class Fold(ReadOnlyArrays):
     """A fit without some frames, and those frames with only their board poses fitted.
 
     Attributes

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.boards.board import Board
 from calibration.boards.confusion import confusable
 from calibration.corners.observations import BoardObservations
@@ -18,7 +19,7 @@ BETWEEN_BOARDS = 100.0
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Sightings:
+class Sightings(ReadOnlyArrays):
     """Corners of all boards, in pixels of the cameras' whole images.
 
     Attributes

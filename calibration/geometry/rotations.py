@@ -22,8 +22,8 @@ def stepped_poses(R: Float, t: Float, step: Float) -> tuple[Float, Float]:
     R : (n, 3, 3) float
     t : (n, 3) float, m
     """
-    turn = Rotation.from_rotvec(step[:, :3])
-    return turn.as_matrix() @ R, np.asarray(turn.apply(t) + step[:, 3:6])
+    turn = Rotation.from_rotvec(step[:, :3]).as_matrix()
+    return turn @ R, np.einsum("nij,nj->ni", turn, t) + step[:, 3:6]
 
 
 def upright(up: Float, ahead: Float) -> Rotation:

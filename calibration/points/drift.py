@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.arrays import frozen
+from calibration.arrays import ReadOnlyArrays, frozen
 from calibration.errors import ShapeError
 from calibration.points.exchanged_views import exchange, pair_errors
 from calibration.points.move_evidence import objections
@@ -21,7 +21,7 @@ PER_PAIR = 300
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class DriftReport:
+class DriftReport(ReadOnlyArrays):
     """Which cameras no longer fit the others, and what would mend it.
 
     Attributes

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.csgraph import connected_components
 
-from calibration.arrays import frozen
+from calibration.arrays import ReadOnlyArrays, frozen
 from calibration.errors import CalibrationError
 from calibration.geometry.similarity import fit_similarity_robustly
 from calibration.points.problem import FREE_LENSES, Freedom, Observations, rig_of_cameras, straight_cameras
@@ -35,7 +35,7 @@ numbers of a lens, was above 1e-7.
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class PointsReport:
+class PointsReport(ReadOnlyArrays):
     """How well the points fit, camera by camera, before and after.
 
     Attributes

@@ -18,6 +18,7 @@ from scipy.linalg import solveh_banded
 from scipy.ndimage import median_filter
 from scipy.sparse.linalg import splu
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.camera import Intrinsics
 from calibration.geometry.lens import DISTORT, fill_coefficients, to_pixels
 from calibration.geometry.rotations import stepped_poses
@@ -40,7 +41,7 @@ BAND = 3 * (DEGREE + 1) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PathSightings:
+class PathSightings(ReadOnlyArrays):
     """Pixels of all cameras.
 
     Attributes
@@ -57,7 +58,7 @@ class PathSightings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class State:
+class State(ReadOnlyArrays):
     """Unknowns.
 
     Attributes
@@ -80,7 +81,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PathProblem:
+class PathProblem(ReadOnlyArrays):
     """What is given: sightings, lenses, what is free and how smooth a path is expected.
 
     Attributes

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.bundle.covariance import PointError, Uncertainty, point_error
 from calibration.bundle.draws import RigDistribution, placed_like
 from calibration.bundle.fit import Fit
@@ -25,7 +26,7 @@ MOST_POINTS = 800
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class FittedCorners:
+class FittedCorners(ReadOnlyArrays):
     """Corners that the fit used, with their residuals.
 
     Attributes
@@ -54,7 +55,7 @@ def working_volume(unknowns: Unknowns, corners: Corners) -> Float:
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class CalibrationFacts:
+class CalibrationFacts(ReadOnlyArrays):
     """What is known of a calibration, in numbers.
 
     Attributes

@@ -14,6 +14,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial.transform import Rotation
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.boards.poses import BoardPoses
 from calibration.camera import Intrinsics
 from calibration.geometry.lens import project_from_camera
@@ -26,7 +27,7 @@ MOST_FRAMES = 250
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class CameraLink:
+class CameraLink(ReadOnlyArrays):
     """Place of one camera relative to another.
 
     Attributes

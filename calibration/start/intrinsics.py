@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.boards.poses import BoardPoses, board_poses
 from calibration.bundle.adjustment import adjust, residuals, view_noise
 from calibration.bundle.lens_rules import LensRules
@@ -27,7 +28,7 @@ MOST_FRAMES = 16
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class FirstLens:
+class FirstLens(ReadOnlyArrays):
     """A first estimate of one lens.
 
     Attributes

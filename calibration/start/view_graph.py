@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.boards.poses import LEAST_CORNERS
 from calibration.corners.observations import BoardObservations
 from calibration.corners.sightings import Sightings
@@ -15,7 +16,7 @@ from calibration.errors import CalibrationError
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class ViewGraph:
+class ViewGraph(ReadOnlyArrays):
     """Shared board views.
 
     Attributes

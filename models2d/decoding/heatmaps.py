@@ -10,6 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
+
 Floating = NDArray[np.floating[Any]]
 methods = ("argmax", "quarter", "dark", "udp", "soft")
 
@@ -142,7 +144,7 @@ def offset_targets(xy: Floating, size: tuple[int, int], radius: float) -> tuple[
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Peaks:
+class Peaks(ReadOnlyArrays):
     """The highest point of each heatmap.
 
     Attributes

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from models2d.readers.pandas_h5 import read_table
 
 Float = NDArray[np.float64]
@@ -15,7 +16,7 @@ levels = ("scorer", "individuals", "bodyparts", "coords")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class DlcTable:
+class DlcTable(ReadOnlyArrays):
     """Columns, rows and values as the file has them.
 
     Attributes

@@ -189,7 +189,7 @@ def test_an_exported_network_answers_as_the_original(architecture, tmp_path):
 
 
 def test_only_one_network_can_be_exported(tmp_path):
-    with pytest.raises(ModelError, match="a Found is not one network that could be exported"):
+    with pytest.raises(ModelError, match="a FoundKeypoints is not one network that could be exported"):
         export_onnx(FoundKeypoints(*np.zeros((3, 1))), tmp_path / "net.onnx")
 
 

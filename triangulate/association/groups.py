@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from triangulate.association.rays import Rays, closest, epipolar, midpoints, ray_distances, support
 
 Float = NDArray[np.float64]
@@ -15,7 +16,7 @@ chunk = 40_000
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Groups:
+class Groups(ReadOnlyArrays):
     """Detections that are one subject, of all frames one after the other.
 
     Attributes

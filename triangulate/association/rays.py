@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.geometry.nearest_points import between_two_rays, nearest_in_images, ray_directions
 from calibration.geometry.two_views import essential_of_pose, sampson_terms
 from calibration.rig import Rig
@@ -15,7 +16,7 @@ Int = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Rays:
+class Rays(ReadOnlyArrays):
     """Detections without lens and with a standard deviation each, and the cameras that saw them.
 
     Attributes

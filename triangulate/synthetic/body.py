@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from calibration.arrays import ReadOnlyArrays
 from models2d.skeleton import Skeleton
 
 Float = NDArray[np.float64]
@@ -196,7 +197,7 @@ def walk(times: ArrayLike) -> Float:
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Limbs:
+class Limbs(ReadOnlyArrays):
     """What is drawn: tapered capsules between joints, each in a colour of its own.
 
     Attributes
