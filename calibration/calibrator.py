@@ -133,7 +133,7 @@ def calibrate(
         boards=sightings.counts if len(seen) > 1 else (),
         link=link,
         time=time_offsets and len(first.names) > 1,
-        late_sigma=0.5 * usual_interval(sightings.instant),
+        clock_sigma=0.5 * usual_interval(sightings.instant),
     )
     if link is None:
         given = np.isfinite(choice.rules.value[:, 0])

@@ -42,7 +42,7 @@ class TruthComparison(ReadOnlyArrays):
         Error of points in the volume that no stage has seen, seen without noise through the calibrated rig.
     pixels : (n,) float, px
         Error of all detections.
-    found : float
+    detected : float
         Share of the keypoints inside the images that were detected.
     raw, smoothed : (n,) float, m
         3D errors of the points that both have.
@@ -51,7 +51,7 @@ class TruthComparison(ReadOnlyArrays):
     centers: Float
     held_out: Float
     pixels: Float
-    found: float
+    detected: float
     raw: Float
     smoothed: Float
 
@@ -145,7 +145,7 @@ def compare_with_truth(project: Project, scene: synthetic.Scene) -> TruthCompari
         centers=np.linalg.norm(rig.centers - found_from_true.apply(scene.rig.centers), axis=-1),
         held_out=np.linalg.norm(seen - found_from_true.apply(points), axis=-1),
         pixels=pixels[np.isfinite(pixels)],
-        found=float(np.isfinite(pixels).mean()),
+        detected=float(np.isfinite(pixels).mean()),
         raw=errors[0][both],
         smoothed=errors[1][both],
     )
@@ -174,7 +174,7 @@ def comparison_table(comparison: TruthComparison, outcomes: list[Outcome]) -> st
     ]
     lines = [f"{name:<24}" + "".join(f"{cell:>12}" for cell in cells) for name, *cells in rows]
     lines.insert(1, "-" * len(lines[0]))
-    lines.append(f"{100 * comparison.found:.1f}% of all keypoints were detected")
+    lines.append(f"{100 * comparison.detected:.1f}% of all keypoints were detected")
     seconds = ", ".join(f"{outcome.stage} {outcome.seconds:.1f}" for outcome in outcomes)
     total = sum(outcome.seconds for outcome in outcomes)
     return "\n".join([*lines, "", f"seconds: {seconds}; total {total:.1f}"])

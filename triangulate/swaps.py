@@ -20,7 +20,7 @@ Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 CAP = 25.0
-"""Squared standardised residual beyond which a detection counts as a mistake, whatever its size."""
+"""Squared standardised residual beyond which a detection counts as an outlier, whatever its size."""
 
 MARGIN = 20.0
 """By how much swapping must lower the cost: some 10 in log likelihood, so that noise never swaps."""

@@ -3,7 +3,7 @@
 The poses of the board, six unknowns per frame and by far the most numerous, are eliminated from the normal
 equations frame by frame; what is left has the size of the rig and is solved densely (Brown 1976; Triggs et
 al. 2000, "Bundle adjustment: a modern synthesis", section 6). The loss is Cauchy's, in multiples of each
-view's noise, by iterated weights (they fall off as 1/r2, so an outlier loses its pull).
+view's noise, by iterated weights (they fall off as 1/r2, so the influence of a gross outlier tends to zero).
 """
 
 from dataclasses import dataclass, replace
@@ -120,10 +120,10 @@ def normal_equations(corners: Corners, unknowns: Unknowns, free: Free, sigma: Fl
     )  # fmt: skip
     H = np.tril(H) + np.tril(H, -1).T
     A = free.derivative(unknowns)[:n]
-    pull = free.prior @ (free.mean - free.read(unknowns))
+    prior_gradient = free.prior @ (free.mean - free.read(unknowns))
     return Normal(
         H=A.T @ (A.T @ H).T + free.prior,
-        g=A.T @ g + pull,
+        g=A.T @ g + prior_gradient,
         W=(W.reshape(6 * frames, n) @ A).reshape(frames, 6, A.shape[1]),
         V=V,
         h=h,
@@ -170,7 +170,7 @@ def move(unknowns: Unknowns, free: Free, dx: Float, dframes: Float) -> Unknowns:
         lens=unknowns.lens + change[:, :16],
         Rc=Rc,
         tc=tc,
-        late=unknowns.late + change[:, 22],
+        clock_offset=unknowns.clock_offset + change[:, 22],
         Rb=Rb,
         tb=tb,
         board=board,

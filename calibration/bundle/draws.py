@@ -66,7 +66,7 @@ class RigDistribution(ReadOnlyArrays):
         return tuple(rigs)
 
 
-def placed_like(rig: Rig, original: Rig, placed: Rig) -> Rig:
+def moved_like(rig: Rig, original: Rig, placed: Rig) -> Rig:
     """Carry a rig along as another one was moved and scaled.
 
     Parameters

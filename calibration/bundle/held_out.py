@@ -75,7 +75,7 @@ class Fold(ReadOnlyArrays):
     test : (frames,) int
     train_frames : (frames,) int
     train : Unknowns
-    placed : Unknowns
+    reposed : Unknowns
         Lenses, places and board of the fit, poses of the held-out frames.
     corners : Corners
         Of the held-out frames.
@@ -87,7 +87,7 @@ class Fold(ReadOnlyArrays):
     test: Int
     train_frames: Int
     train: Unknowns
-    placed: Unknowns
+    reposed: Unknowns
     corners: Corners
     residual: Float
     sigma: Float
@@ -115,18 +115,18 @@ def leave_out(
         rounds=rounds,
         tolerance=1e-5,
     )
-    placed = unknowns.at_frames(test).with_rig_of(solution.unknowns)
+    reposed = unknowns.at_frames(test).with_rig_of(solution.unknowns)
     corners = Corners.from_array(xy[test])
     nothing = replace(choice, stages=("none",) * len(choice.stages), place=False, shape="rigid", time=False)
-    free = free_unknowns(nothing, placed, sizes, nominal)
-    placed = adjust(corners, placed, free, solution.sigma, loss=LOSS).unknowns
+    free = free_unknowns(nothing, reposed, sizes, nominal)
+    reposed = adjust(corners, reposed, free, solution.sigma, loss=LOSS).unknowns
     return Fold(
         test=test,
         train_frames=train,
         train=solution.unknowns,
-        placed=placed,
+        reposed=reposed,
         corners=corners,
-        residual=residuals(corners, placed),
+        residual=residuals(corners, reposed),
         sigma=solution.sigma,
     )
 

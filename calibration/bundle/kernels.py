@@ -22,7 +22,7 @@ LENS = 16
 AFTER_POSE = 22
 VIEW_UNKNOWNS = 23
 BEHIND = 1e6
-"""Squared error, px2, of a corner behind its camera: a constant, so such a corner never pulls."""
+"""Squared error, px2, of a corner behind its camera: a constant, so such a corner has no influence."""
 
 
 @njit(cache=True, error_model="numpy")

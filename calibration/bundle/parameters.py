@@ -45,7 +45,7 @@ PRIOR_SIGMA = {
     "fisheye": (0.3, 0.1, 0.03, 0.01, 1, 1, 1, 1, 1, 1, 1, 1),
     "angle": (0.3, 0.1, 0.01, 0.01, 0.03, 0.01, 1, 1, 0.01, 0.01, 0.01, 0.01),
 }
-"""Standard deviation of each lens coefficient over the lenses of the world, around zero."""
+"""Prior standard deviation of each coefficient about zero, from the range of real lenses."""
 
 CENTER_SIGMA = 0.05
 """Standard deviation of the principal point around the middle of the image, of the longer side."""
@@ -106,7 +106,7 @@ class Free:
         views = len(unknowns.lens)
         full = np.zeros((views, VIEW_UNKNOWNS))
         full[:, :16] = unknowns.lens
-        full[:, 22] = unknowns.late
+        full[:, 22] = unknowns.clock_offset
         values = np.append(full.ravel(), 0.0)[self.source]
         if self.links:
             first = len(values) - self.offsets.shape[1] - 6 * self.links
@@ -142,7 +142,7 @@ class Choice:
         How they are fixed to each other; None where each moves on its own.
     time : bool
         Whether each view but the first has a time offset.
-    late_sigma : float, s
+    clock_sigma : float, s
         Standard deviation of the time offsets.
     """
 
@@ -154,7 +154,7 @@ class Choice:
     boards: tuple[int, ...] = ()
     link: BoardLinks | None = None
     time: bool = False
-    late_sigma: float = 0.1
+    clock_sigma: float = 0.1
 
 
 def free_unknowns(choice: Choice, unknowns: Unknowns, sizes: NDArray[np.int64], nominal: Float) -> Free:
@@ -179,8 +179,8 @@ def free_unknowns(choice: Choice, unknowns: Unknowns, sizes: NDArray[np.int64], 
             for i, name in enumerate(POSE_NAMES):
                 columns.add(view, 16 + i, f"{view}:{name}")
         if choice.time and view > 0:
-            columns.add(view, 22, f"{view}:late", source=True)
-            columns.prior(f"{view}:late", 0.0, choice.late_sigma)
+            columns.add(view, 22, f"{view}:clock_offset", source=True)
+            columns.prior(f"{view}:clock_offset", 0.0, choice.clock_sigma)
     links = len(choice.boards) - 1 if choice.link is not None and choice.place else 0
     offsets = board_basis(nominal, choice.shape, choice.boards)
     board = board_prior(nominal, choice.shape, choice.offset_sigma, choice.boards)

@@ -102,7 +102,7 @@ def settle_moving(
     for _ in range(MOTION_ROUNDS):
         unknowns = with_motion(unknowns, instant, stamp)
         solution = settle(corners, unknowns, choice, sizes, nominal)
-        moved = np.abs(solution.unknowns.late - unknowns.late).max()
+        moved = np.abs(solution.unknowns.clock_offset - unknowns.clock_offset).max()
         unknowns = solution.unknowns
         if moved < 1e-3 * usual_interval(instant):
             break

@@ -109,11 +109,11 @@ def _chessboard_corners(gray: Gray, board: Board, strong: bool) -> Float:
         found, corners = cv2.findChessboardCornersSB(picture, shape, flags=flags)
         if found:
             xy = (np.asarray(corners, dtype=np.float64).reshape(-1, 2) + 0.5) / factor - 0.5
-            return _turned(gray, xy, board)
+            return _in_board_order(gray, xy, board)
     return np.full((len(board.corners), 2), np.nan)
 
 
-def _turned(gray: Gray, xy: Float, board: Board) -> Float:
+def _in_board_order(gray: Gray, xy: Float, board: Board) -> Float:
     """Order corners so that y is right-handed to x and the square before the first corner is dark."""
     grid = xy.reshape(board.rows - 1, board.columns - 1, 2)
     along, down = grid[0, -1] - grid[0, 0], grid[-1, 0] - grid[0, 0]

@@ -15,7 +15,8 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 BETWEEN_BOARDS = 100.0
-"""In recordings: boards that move on their own are so far apart in time, and no motion leads between them."""
+"""Multiples of the recording's length by which independently moving boards are set apart in time, so that no
+motion is interpolated from one to the other."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.arrays import ReadOnlyArrays
 from calibration.bundle.covariance import PointError, Uncertainty, point_error
-from calibration.bundle.draws import RigDistribution, placed_like
+from calibration.bundle.draws import RigDistribution, moved_like
 from calibration.bundle.fit import Fit
 from calibration.bundle.held_out import HeldOut
 from calibration.bundle.parameters import free_unknowns
@@ -77,7 +77,7 @@ class CalibrationFacts(ReadOnlyArrays):
     rms_per_view, median_per_view : (views,) float, px
     sigma : (views,) float, px
         Corner noise per coordinate.
-    late : (views,) float, s
+    clock_offset : (views,) float, s
         Estimated delay of each view against the first (in frames where there are no time stamps).
     cost_before, cost_after : float
     iterations : int
@@ -115,7 +115,7 @@ class CalibrationFacts(ReadOnlyArrays):
     rms_per_view: Float
     median_per_view: Float
     sigma: Float
-    late: Float
+    clock_offset: Float
     cost_before: float
     cost_after: float
     iterations: int
@@ -164,7 +164,7 @@ class CalibrationFacts(ReadOnlyArrays):
             rms_per_view=np.array([np.sqrt(np.mean(part**2)) if part.size else np.nan for part in parts]),
             median_per_view=np.array([np.median(part) if part.size else np.nan for part in parts]),
             sigma=fit.solution.sigma,
-            late=unknowns.late,
+            clock_offset=unknowns.clock_offset,
             cost_before=fit.solution.cost_before,
             cost_after=fit.solution.cost_after,
             iterations=fit.solution.iterations,
@@ -221,7 +221,7 @@ class CalibrationFacts(ReadOnlyArrays):
             If `placed` is another rig.
         """
         drawn = self.distribution.draw(count, seed=seed)
-        return drawn if placed is None else tuple(placed_like(rig, self.rig, placed) for rig in drawn)
+        return drawn if placed is None else tuple(moved_like(rig, self.rig, placed) for rig in drawn)
 
     def mapped(self, placed: Rig) -> ErrorMap:
         """Return the expected error on a grid along the axes of the world that is used.

@@ -28,7 +28,7 @@ PAIRED_NUMBERS = {"focal": ("fx", "fy"), "center": ("cx", "cy")}
 """Names for two numbers at once."""
 
 SIDED = ("cx", "cy", *(LENS_NAMES[4 + i] for i in ODD))
-"""Numbers that a flipped or cropped image has others of."""
+"""Parameters that change when the image is flipped or cropped."""
 
 Values = Mapping[str, float | Mapping[str, float]]
 ViewGroups = Sequence[Sequence[str]]

@@ -58,7 +58,7 @@ def view_graph(observations: BoardObservations | Sightings) -> ViewGraph:
     Parameters
     ----------
     observations : BoardObservations or Sightings
-        Of several boards in one row it takes one that a view sees well.
+        Where a row holds several boards, it counts a view that sees any one of them well.
 
     Returns
     -------

@@ -42,7 +42,7 @@ def levelled(rig: Rig) -> Rig:
         up = -axes[0, 1]
     up /= np.linalg.norm(up)
     across = np.eye(3) - np.einsum("vi,vj->vij", axes[:, 2], axes[:, 2])
-    # Parallel axes have no nearest point; a weak pull to the cameras' middle keeps the system solvable.
+    # Parallel axes have no nearest point; a weak prior at the cameras' middle keeps the system solvable.
     weak = 1e-6 * np.eye(3)
     origin = rig.centers.mean(axis=0)
     centers = rig.centers - origin

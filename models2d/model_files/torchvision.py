@@ -89,9 +89,9 @@ class KeypointRCNN:
             torch.from_numpy(np.ascontiguousarray(image[..., ::-1])).permute(2, 0, 1).to(device) / 255
             for image in images
         ]
-        return [self._found(answer) for answer in self.network(given)]
+        return [self._keypoints_of(answer) for answer in self.network(given)]
 
-    def _found(self, answer: dict[str, torch.Tensor]) -> FoundKeypoints:
+    def _keypoints_of(self, answer: dict[str, torch.Tensor]) -> FoundKeypoints:
         kept = torch.nonzero(answer["scores"] >= self.least)[: self.individuals, 0]
         # torchvision puts pixel centres at half integers.
         xy = answer["keypoints"][kept, :, :2].cpu().numpy().astype(np.float64) - 0.5

@@ -108,7 +108,7 @@ class BottomUp:
             people = group_by_tags(peaks.xy, peaks.confidence, tags[..., None], least=self.least)
         elif output.pairwise is not None:
             people = self._by_vectors(peaks, cells, output.pairwise.numpy())
-        return self._placed(people, peaks, image_from_input)
+        return self._to_pixels(people, peaks, image_from_input)
 
     def _by_vectors(self, peaks: Peaks, cells: Int, pairwise: Float) -> Individuals:
         """Group by DeeperCut's program, its costs from the vectors read at each candidate's cell."""
@@ -134,7 +134,7 @@ class BottomUp:
         chosen = np.where(people.candidate >= 0, np.r_[number, 0][people.candidate], -1)
         return Individuals(xy=people.xy, confidence=people.confidence, candidate=chosen)
 
-    def _placed(self, people: Individuals, peaks: Peaks, image_from_input: Float) -> FoundKeypoints:
+    def _to_pixels(self, people: Individuals, peaks: Peaks, image_from_input: Float) -> FoundKeypoints:
         """Bring grouped candidates to image pixels, each with the covariance of its peak."""
         count, keypoints = min(len(people), self.individuals), len(self.skeleton.keypoints)
         xy, confidence = people.xy[:count], people.confidence[:count]

@@ -49,18 +49,18 @@ def delayed(frames=150, fps=30.0, stamped=False):
 def test_delays_are_found_and_the_rig_is_right():
     truth, observations = delayed()
     rig, report = calibrate(observations, time_offsets=True, validate=False)
-    assert report.late == pytest.approx(late, abs=0.5e-3)
+    assert report.clock_offset == pytest.approx(late, abs=0.5e-3)
     assert aligned_error(rig, truth, inside) < 0.15e-3
 
 
 def test_delays_in_the_time_stamps_are_used():
     truth, observations = delayed(stamped=True)
     rig, report = calibrate(observations, time_offsets=True, validate=False)
-    assert report.late == pytest.approx(np.zeros(4), abs=0.5e-3)
+    assert report.clock_offset == pytest.approx(np.zeros(4), abs=0.5e-3)
     assert aligned_error(rig, truth, inside) < 0.15e-3
 
 
 def test_without_time_stamps_delays_are_in_frames():
     _, observations = delayed()
     _, report = calibrate(replace(observations, times=None), time_offsets=True, validate=False)
-    assert report.late == pytest.approx(30 * late, abs=0.02)
+    assert report.clock_offset == pytest.approx(30 * late, abs=0.02)

@@ -122,7 +122,7 @@ def _calibration(project: Project, progress: Progress | None) -> Stage:
             fixed=lenses.fixed,
             shared=lenses.shared or (),
         )
-        rig = _placed(rig, recording, found[0], plan.floor_frame)
+        rig = _in_world(rig, recording, found[0], plan.floor_frame)
         save_draws(report.draw_rigs(DRAWS, placed=rig), staged(draws))
         report.write_html(staged(page), placed=rig)
         rig.save(staged(rig_file))
@@ -183,7 +183,9 @@ def _keep(output: Path) -> None:
             shutil.copy2(output, temporary)
 
 
-def _placed(rig: Rig, recording: Recording, observations: BoardObservations, floor_frame: int | None) -> Rig:
+def _in_world(
+    rig: Rig, recording: Recording, observations: BoardObservations, floor_frame: int | None
+) -> Rig:
     if floor_frame is None:
         return levelled(rig)
     from calibration.corners.finding import find_corners

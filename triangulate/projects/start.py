@@ -1,4 +1,4 @@
-"""Start a project: find the recordings of a folder, and write a project file with a word on every key."""
+"""Start a project: find the recordings of a folder, and write a project file with a comment on every key."""
 
 import re
 from collections import defaultdict
