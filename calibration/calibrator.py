@@ -17,6 +17,7 @@ from calibration.bundle.board_motion import usual_interval
 from calibration.bundle.board_shape import OFFSET_SIGMA
 from calibration.bundle.covariance import uncertainty
 from calibration.bundle.fit import Fit
+from calibration.bundle.focal_lengths import check_focal_lengths
 from calibration.bundle.held_out import HeldOut, fold_frames, leave_out, summed_up
 from calibration.bundle.links import Link
 from calibration.bundle.parameters import COEFFICIENTS, Choice, free_unknowns
@@ -141,6 +142,7 @@ def calibrate(
         )
     fit = fit_sightings(sightings, choice, known, focal)
     check_rejected(first.names, fit.corners.view, fit.rejected)
+    check_focal_lengths(first.names, fit)
     rig = fitted_rig(sightings, fit, known).cropped(first.offsets, first.sizes)
     held_out = cross_validate(sightings, fit, known) if validate else None
     report = CalibrationReport.from_fit(sightings, fit, graph=graph, rig=rig, held_out=held_out)
