@@ -1,4 +1,4 @@
-"""Do the board's poses determine the focal lengths? A board of one tilt tells no focal length from a distance.
+"""Do the board's poses determine the focal lengths? One tilt tells none from a distance.
 
 A plane that keeps its tilt before a camera, however it slides or spins in itself, gives one condition on the
 lens where two are needed (Zhang 2000, "A flexible new technique for camera calibration", section 4; Sturm &
@@ -43,16 +43,18 @@ def check_focal_lengths(names: Sequence[str], fit: Fit) -> None:
     focal = fit.solution.unknowns.lens[:, 0]
     relative = fit.uncertainty.lenses[:, 0] / focal
     tilt = np.array([tilt_spread(fit, view) for view in range(len(names))])
-    refused = np.flatnonzero((relative > UNKNOWN) | ((relative > DOUBTFUL) & (tilt < LEAST_TILT)))
-    if not len(refused):
+    refused = (relative > UNKNOWN) | ((relative > DOUBTFUL) & (tilt < LEAST_TILT))
+    if not refused.any():
         return
     told = ", ".join(
-        f"{names[view]} ({relative[view]:.0%}, tilt {tilt[view]:.1f} degrees)" for view in refused
+        f"{name} ({sigma:.0%}, tilt {spread:.1f} degrees)"
+        for name, sigma, spread, bad in zip(names, relative, tilt, refused, strict=True)
+        if bad
     )
     raise CalibrationError(
-        f"the board's poses do not determine the focal length of {told}: in brackets its uncertainty and how "
-        f"much the tilt of the board before the camera varied; a board that slides or spins in its own plane, "
-        "stands still or is far away tells no focal length from a distance. Record 20 or more poses, tilted "
+        f"the board's poses do not determine the focal length of {told}: in brackets its uncertainty and by "
+        f"how much the board's tilt before the camera varied; a board that slides or spins in its own plane, "
+        "stands still or is far away tells none from a distance. Record 20 or more poses, tilted "
         "by 30 to 45 degrees to several sides, near and far; or give the lenses that are known"
     )
 
