@@ -62,7 +62,7 @@ def synchronised(tracks: Tracks2D, longest: float = 2.5) -> Tracks2D:
     wanted = np.arange(frames) / tracks.fps
     xy, confidence = np.full(tracks.xy.shape, np.nan), np.full(tracks.confidence.shape, np.nan)
     covariance = None if tracks.covariance is None else np.full(tracks.covariance.shape, np.nan)
-    interval = [usual_interval(tracks.times[:, view]) * tracks.fps for view in range(views)]
+    interval = [frame_interval(tracks.times[:, view]) * tracks.fps for view in range(views)]
     for view, subject, keypoint in np.ndindex(views, subjects, keypoints):
         times, seen = tracks.times[:, view], tracks.xy[:, view, subject, keypoint]
         known = np.flatnonzero(np.isfinite(seen[:, 0]) & np.isfinite(times))
@@ -89,7 +89,7 @@ def synchronised(tracks: Tracks2D, longest: float = 2.5) -> Tracks2D:
     return replace(tracks, xy=xy, confidence=confidence, covariance=covariance, times=None)
 
 
-def usual_interval(times: Float) -> float:
+def frame_interval(times: Float) -> float:
     """Return the median time between a view's frames, s; 0 where it has fewer than two.
 
     Parameters

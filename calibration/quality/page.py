@@ -17,7 +17,9 @@ from calibration.world.levelling import levelled
 SHAPES = {"warp": "bent, by two numbers", "free": "an offset of each corner"}
 
 
-def page(facts: CalibrationFacts, said: Sequence[str], placed: Rig | None = None) -> str:
+def page(
+    facts: CalibrationFacts, said: Sequence[str], placed: Rig | None = None, *, wrong: Sequence[str] = ()
+) -> str:
     """Return the page.
 
     Parameters
@@ -25,6 +27,8 @@ def page(facts: CalibrationFacts, said: Sequence[str], placed: Rig | None = None
     facts : CalibrationFacts
     said : sequence of str
         Verdicts.
+    wrong : sequence of str
+        Those among them that make the calibration wrong, not only weak.
     placed : Rig, optional
         The rig in the world that figures show; levelled unless given.
 
@@ -33,7 +37,10 @@ def page(facts: CalibrationFacts, said: Sequence[str], placed: Rig | None = None
     html : str
     """
     sections = [
-        Section(title="What to know", parts=(verdict_list((text, "plain") for text in said),)),
+        Section(
+            title="What to know",
+            parts=(verdict_list((text, "bad" if text in wrong else "plain") for text in said),),
+        ),
         Section(title="Cameras", parts=(_camera_table(facts),)),
         Section(title="Board views left out of the fit", parts=_held_out(facts)),
         *(_between_cameras(facts) if len(facts.names) > 1 else []),

@@ -9,11 +9,35 @@ from calibration.quality.facts import CalibrationFacts
 
 FEW_FRAMES = 10
 UNCERTAIN_FOCAL = 0.005
+LATE_SIGMAS = 6.0
+LATE_FRAMES = 0.03
 LITTLE_COVERED = 0.5
 EDGE = 0.15
 NOISY = 0.5
 UNEVEN = 3.0
 MANY_REJECTED = 0.02
+
+
+def alarms(facts: CalibrationFacts) -> Iterator[str]:
+    """Say what makes a calibration wrong, not only weak.
+
+    Parameters
+    ----------
+    facts : CalibrationFacts
+
+    Yields
+    ------
+    alarm : str
+    """
+    if not facts.converged:
+        yield (
+            "the refinement stopped before it converged and its result is not to be trusted: record more "
+            "board views, or give the lenses of weak cameras (intrinsics=)"
+        )
+    late = list(_out_of_step(facts))
+    yield from late
+    if facts.other_print and not late:  # corners of cameras out of step look displaced too
+        yield facts.other_print
 
 
 def verdicts(facts: CalibrationFacts) -> Iterator[str]:
@@ -31,11 +55,6 @@ def verdicts(facts: CalibrationFacts) -> Iterator[str]:
         yield (
             f"{facts.frames_total - facts.frames_used} of {facts.frames_total} frames show too little "
             "of the board in every view and were not used"
-        )
-    if not facts.converged:
-        yield (
-            "the refinement stopped before it converged and its result is not to be trusted: record more "
-            "board views, or give the lenses of weak cameras (intrinsics=)"
         )
     for view in range(len(facts.names)):
         yield from _view_verdicts(facts, view)
@@ -104,6 +123,17 @@ def _bare_edges(facts: CalibrationFacts, view: int) -> list[str]:
     high = 1 - lens.covered.max(axis=0) / lens.size
     gaps = {"left": low[0], "right": high[0], "upper": low[1], "lower": high[1]}
     return [edge for edge, gap in gaps.items() if gap > EDGE]
+
+
+def _out_of_step(facts: CalibrationFacts) -> Iterator[str]:
+    known = facts.lateness
+    clear = np.abs(known.late) > np.maximum(LATE_SIGMAS * known.sigma, LATE_FRAMES * known.interval)
+    for view in np.flatnonzero(clear):
+        yield (
+            f"camera {facts.names[view]}: by the board's motion its images are {known.told(int(view))} later "
+            f"than those of {facts.names[0]}, which was not taken into account; calibrate with time offsets "
+            "(time_offsets=True, in project.toml time_offsets = true), or trim the recording to that"
+        )
 
 
 def _millimetres(facts: CalibrationFacts) -> Iterator[str]:

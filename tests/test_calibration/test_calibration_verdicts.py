@@ -7,7 +7,7 @@ import pytest
 
 from calibration import calibrate
 from calibration.bundle.held_out import HeldOut
-from calibration.quality.verdicts import verdicts
+from calibration.quality.verdicts import alarms, verdicts
 from tests.test_calibration.board_scene import observe, true_rig
 
 truth = true_rig(views=3, spread=1.5)
@@ -142,7 +142,7 @@ def test_an_error_that_grows_on_board_views_left_out_of_the_fit(report):
 
 
 def test_a_refinement_that_did_not_converge(report):
-    first = next(iter(verdicts(replace(report, converged=False))))
+    first = next(iter(alarms(replace(report, converged=False))))
     assert "stopped before it converged" in first
     assert "record more board views" in first
 

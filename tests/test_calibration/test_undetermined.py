@@ -41,9 +41,10 @@ def test_a_board_that_never_moved(seed):
         assert np.linalg.norm(found.centers[0] - found.centers[1]) == pytest.approx(distance, rel=0.05)
 
 
-def shown_at(rig, R, t, *, noise=0.1, seed=0):
+def shown_at(rig, R, t, *, noise=0.1, seed=0, described=board, corners=None):
     """Corners of a board with these world_from_board, its middle at t, in every view that it faces."""
-    X = board.corners - board.corners.mean(axis=0)
+    X = described.corners if corners is None else corners
+    X = X - X.mean(axis=0)
     world = np.einsum("fij,kj->fki", R, X) + t[:, None]
     xy = rig.project(world).transpose(0, 2, 1, 3)
     xy = xy + np.random.default_rng(seed).normal(0, noise, xy.shape)
@@ -51,7 +52,7 @@ def shown_at(rig, R, t, *, noise=0.1, seed=0):
     facing = -np.einsum("fvi,fi->fv", towards, R[..., 2]) / np.linalg.norm(towards, axis=2)
     sizes = np.array([camera.intrinsics.size for camera in rig.cameras])
     xy[~(((xy > 0) & (xy < sizes[:, None] - 1)).all(axis=-1) & (facing > 0.25)[..., None])] = np.nan
-    return BoardObservations(board=board, names=rig.names, sizes=sizes, xy=xy, frame=np.arange(len(R)))
+    return BoardObservations(board=described, names=rig.names, sizes=sizes, xy=xy, frame=np.arange(len(R)))
 
 
 def facing(rig):

@@ -238,7 +238,7 @@ def test_offsets_beyond_the_longest_are_refused():
     rig, t = ring(4), np.arange(480) / FPS
     walk = 0.6 * np.stack([np.cos(1.2 * t), np.sin(1.2 * t), 0.1 * np.sin(6 * t)], axis=1)
     tracks = seen_late(body(480, walk), (0, 45, 0, 0), rig)
-    with pytest.raises(TriangulationError, match=r"of cam1.* 0\.50 s.*larger `longest`"):
+    with pytest.raises(TriangulationError, match=r"of cam1.*0\.50 s.*larger `longest`"):
         find_offsets(tracks, rig)
     found, _ = find_offsets(tracks, rig, longest=1.0)
     assert np.allclose(found.offset * FPS, (0, 45, 0, 0), atol=0.05)

@@ -9,6 +9,7 @@ import numpy as np
 from calibration.atomic import replacing
 from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError
+from calibration.quality.report import CalibrationReport
 from calibration.recordings.recording import Recording
 from calibration.rig import Rig
 from calibration.rig_files import files_of
@@ -121,6 +122,7 @@ def _calibration(project: Project, progress: Progress | None) -> Stage:
             lens=lenses.lens,
             fixed=lenses.fixed,
             shared=lenses.shared or (),
+            time_offsets=plan.time_offsets,
         )
         rig = _placed(rig, recording, found[0], plan.floor_frame)
         save_draws(report.draw_rigs(DRAWS, placed=rig), staged(draws))
@@ -131,6 +133,8 @@ def _calibration(project: Project, progress: Progress | None) -> Stage:
                 f"{report.median:.3f} px median reprojection",
                 f"{report.frames_used} of {report.frames_total} frames with the board",
                 *map(str, report.boards),
+                *report.alarms,
+                *_delays(report),
                 *dict.fromkeys(note for seen in found for note in seen.notes),
             )
         )
@@ -142,6 +146,16 @@ def _calibration(project: Project, progress: Progress | None) -> Stage:
         outputs=(rig_file, page, draws),
         work=work,
     )
+
+
+def _delays(report: CalibrationReport) -> list[str]:
+    """Say the delays that were estimated, in a clause each."""
+    unit = "s" if report.lateness.stamped else "frames"
+    return [
+        f"{name} is {late:+.4g} {unit} late"
+        for name, late in zip(report.names, report.late, strict=True)
+        if late
+    ]
 
 
 def _as_it_is(project: Project) -> Outcome:
