@@ -9,6 +9,7 @@ import numpy as np
 from calibration.atomic import replacing
 from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError
+from calibration.quality.diagnosis import diagnose_rig
 from calibration.quality.report import CalibrationReport
 from calibration.recordings.recording import Recording
 from calibration.rig import Rig
@@ -134,6 +135,7 @@ def _calibration(project: Project, progress: Progress | None) -> Stage:
                 f"{report.frames_used} of {report.frames_total} frames with the board",
                 *map(str, report.boards),
                 *report.alarms,
+                *diagnose_rig(rig),
                 *_delays(report),
                 *dict.fromkeys(note for seen in found for note in seen.notes),
             )
@@ -173,9 +175,10 @@ def _adoption(project: Project, source: Path) -> Stage:
     unit, output = project.calibration.unit, project.rig_file
 
     def work(staged: Staging) -> str:
-        Rig.load(source, unit=unit).select(project.cameras).save(staged(output))
+        rig = Rig.load(source, unit=unit).select(project.cameras)
+        rig.save(staged(output))
         _keep(output)
-        return f"taken from {source}"
+        return "; ".join([f"taken from {source}", *diagnose_rig(rig)])
 
     files = files_of(source) if source.exists() else (source,)
     return Stage(
