@@ -145,7 +145,7 @@ def calibrate(
     else:
         fit = fit_sightings(sightings, choice, known, focal)
     check_rejected(
-        first.names, fit.corners.view, fit.rejected, why=lambda: why_rejected(sightings, known, focal)
+        first.names, fit.corners.view, fit.rejected, why=lambda: why_rejected(sightings, known, focal, fit)
     )
     check_focal_lengths(first.names, fit)
     rig = fitted_rig(sightings, fit, known).cropped(first.offsets, first.sizes)

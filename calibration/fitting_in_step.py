@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from calibration.bundle.fit import Fit
-from calibration.bundle.lateness import Lateness, lateness
+from calibration.bundle.lateness import LATE_FRAMES, LATE_SIGMAS, Lateness, lateness
 from calibration.camera import Intrinsics
 from calibration.corners.sightings import Sightings, usual_interval
 from calibration.start.contradictions import misread_boards, two_fronts, whole_steps
@@ -87,7 +87,7 @@ def delays_left(
     )
 
 
-def why_rejected(sightings: Sightings, known: Mapping[str, Intrinsics], focal: float | None) -> str:
+def why_rejected(sightings: Sightings, known: Mapping[str, Intrinsics], focal: float | None, fit: Fit) -> str:
     """Say what would bring views that contradict each other into agreement; empty if nothing would.
 
     Parameters
@@ -95,6 +95,7 @@ def why_rejected(sightings: Sightings, known: Mapping[str, Intrinsics], focal: f
     sightings : Sightings
     known : mapping of view to Intrinsics
     focal : float, px, or None
+    fit : Fit
 
     Returns
     -------
@@ -123,4 +124,13 @@ def why_rejected(sightings: Sightings, known: Mapping[str, Intrinsics], focal: f
         for view, late in enumerate(steps)
         if late
     ]
+    told = lateness(fit, sightings)
+    clear = np.abs(told.late) > np.maximum(LATE_SIGMAS * told.sigma, LATE_FRAMES * told.interval)
+    if not reasons and clear.any():
+        reasons = [
+            f"by the board's motion the images of {names[view]} are {told.told(view)} later than those of "
+            f"{names[0]}: calibrate with time offsets (time_offsets=True, in project.toml time_offsets = "
+            "true)"
+            for view in np.flatnonzero(clear).tolist()
+        ]
     return "; ".join(reasons)

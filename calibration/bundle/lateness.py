@@ -15,6 +15,12 @@ from calibration.bundle.staging import LOSS
 from calibration.corners.sightings import Sightings, usual_interval
 from calibration.errors import CalibrationError
 
+LATE_SIGMAS = 6.0
+"""Standard deviations from which a delay is told."""
+
+LATE_FRAMES = 0.03
+"""Intervals from which it is."""
+
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 

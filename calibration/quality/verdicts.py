@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from calibration.bundle.lateness import LATE_FRAMES, LATE_SIGMAS
 from calibration.quality.coverage import area
 from calibration.quality.facts import CalibrationFacts
 
 FEW_FRAMES = 10
 UNCERTAIN_FOCAL = 0.005
-LATE_SIGMAS = 6.0
-LATE_FRAMES = 0.03
 LITTLE_COVERED = 0.5
 EDGE = 0.15
 NOISY = 0.5

@@ -19,19 +19,19 @@ from triangulate.camera_fit.whole_frames import whole_frames
 from triangulate.common_clock import synchronised
 from triangulate.points.matched_rig import matched
 
-LATE = 6.0
+LATE = 5.0
 """Standard deviations by which a delay must differ from the median view's."""
 
-LATE_EFFECT = 0.3
+LATE_EFFECT = 0.1
 """Noise widths, RMS, by which the delay must move what the view sees."""
 
-CHANGED = 8.0
+CHANGED = 7.5
 """Standard errors by which a view's disagreement must change at one moment."""
 
-CHANGED_GROWTH = 0.5
+CHANGED_GROWTH = 0.2
 """Mean square distance, in noise widths, by which it must."""
 
-ODD = 2.5
+ODD = 2.0
 """Times the noise from which a keypoint's labels are odd in a view."""
 
 MOST_ODD = 0.5
