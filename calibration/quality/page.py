@@ -104,7 +104,7 @@ def _headline(facts: CalibrationFacts) -> str:
     if facts.held_out is not None:
         text += (
             f" On board views left out of the fit, distances between corners are off by "
-            f"{1e3 * facts.held_out.all_pairs:.3f} mm rms."
+            f"{1e3 * facts.held_out.median:.3f} mm (median)."
         )
     return text
 
@@ -146,6 +146,7 @@ def _held_out(facts: CalibrationFacts) -> tuple[Markup, ...]:
     rows = [
         ["neighbouring corners, bias", f"{1e3 * found.neighbour_bias:+.3f}"],
         ["neighbouring corners, spread", f"{1e3 * found.neighbour_spread:.3f}"],
+        ["all pairs, median", f"{1e3 * found.median:.3f}"],
         ["all pairs, rms", f"{1e3 * found.all_pairs:.3f}"],
         ["all pairs against the nominal board, rms", f"{1e3 * found.all_pairs_nominal:.3f}"],
         ["repeatability of each distance", f"{1e3 * found.repeatability:.3f}"],

@@ -59,7 +59,8 @@ class CalibrationReport(CalibrationFacts):
         ]
         if self.held_out is not None:
             lines.append(
-                f"left-out frames: all corner distances {1e3 * self.held_out.all_pairs:.3f} mm rms, "
+                f"left-out frames: all corner distances {1e3 * self.held_out.median:.3f} mm median, "
+                f"{1e3 * self.held_out.all_pairs:.3f} mm rms, "
                 f"neighbours {1e3 * self.held_out.neighbour_bias:+.3f} +- "
                 f"{1e3 * self.held_out.neighbour_spread:.3f} mm"
             )

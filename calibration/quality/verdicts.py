@@ -10,6 +10,7 @@ from calibration.quality.facts import CalibrationFacts
 
 FEW_FRAMES = 10
 UNCERTAIN_FOCAL = 0.005
+WEAK_PAIR = 3.0
 LITTLE_COVERED = 0.5
 EDGE = 0.15
 NOISY = 0.5
@@ -145,9 +146,14 @@ def _millimetres(facts: CalibrationFacts) -> Iterator[str]:
     held_out = facts.held_out
     if held_out is None:
         return
+    weak = ""
+    if held_out.weakest_median > WEAK_PAIR * held_out.median:
+        told = ", ".join(facts.names[view] for view in held_out.weakest)
+        weak = f"; most, by {1e3 * held_out.weakest_median:.3f} mm, where only {told} see them"
     yield (
         f"on board views left out of the fit, distances between corners are off by "
-        f"{1e3 * held_out.all_pairs:.3f} mm rms and repeat to {1e3 * held_out.repeatability:.3f} mm"
+        f"{1e3 * held_out.median:.3f} mm (median; {1e3 * held_out.all_pairs:.3f} mm rms) and repeat to "
+        f"{1e3 * held_out.repeatability:.3f} mm{weak}"
     )
     worse = held_out.pixel_median / np.maximum(facts.median_per_view, 1e-9)
     for view in np.flatnonzero(worse > 1.5):

@@ -133,12 +133,17 @@ def test_an_error_that_grows_on_board_views_left_out_of_the_fit(report):
         outside=0,
         rejected=0,
         observations=1000,
+        median=1e-4,
+        weakest=(0, 2),
+        weakest_median=4e-3,
     )
     said = replace(report, held_out=held_out)
     assert weaknesses(said) == [
         "camera cam2: its error grows 2.5-fold on board views left out of the fit; it needs more board views"
     ]
-    assert any("off by 0.200 mm rms and repeat to 0.100 mm" in text for text in verdicts(said))
+    (distances,) = (text for text in verdicts(said) if "distances between corners" in text)
+    assert "off by 0.100 mm (median; 0.200 mm rms) and repeat to 0.100 mm" in distances
+    assert distances.endswith("most, by 4.000 mm, where only cam0, cam2 see them")
 
 
 def test_a_refinement_that_did_not_converge(report):
