@@ -49,6 +49,8 @@ class CalibrationPlan:
         Stop looking when every camera has so many images of the board, well spread.
     floor_frame : int or None
         Frame of the recording in which the board lies on the floor: it sets the world.
+    floor_filmed_from : "above" or "below"
+        Whether the cameras stand above that floor, or below it, as under glass.
     time_offsets : bool
         Whether to estimate how late each camera is.
     """
@@ -63,6 +65,7 @@ class CalibrationPlan:
     stride: int = 1
     enough: int | None = None
     floor_frame: int | None = None
+    floor_filmed_from: str = "above"
     time_offsets: bool = False
 
 
@@ -292,6 +295,7 @@ def _calibration(section: Section, cameras: tuple[str, ...], *, one_file: bool) 
         stride=int(section.number("stride", 1, least=1, whole=True) or 1),
         enough=_index(section.number("enough", least=1, whole=True)),
         floor_frame=_index(section.number("floor_frame", least=0, whole=True)),
+        floor_filmed_from=section.text("floor_filmed_from", "above", among=("above", "below")) or "above",
         time_offsets=section.switch("time_offsets", False),
     )
     if plan.rig is None and plan.recording is None:

@@ -125,7 +125,7 @@ def _calibration(project: Project, progress: Progress | None) -> Stage:
             shared=lenses.shared or (),
             time_offsets=plan.time_offsets,
         )
-        rig = _placed(rig, recording, found[0], plan.floor_frame)
+        rig = _placed(rig, recording, found[0], plan.floor_frame, plan.floor_filmed_from)
         save_draws(report.draw_rigs(DRAWS, placed=rig), staged(draws))
         report.write_html(staged(page), placed=rig)
         rig.save(staged(rig_file))
@@ -200,7 +200,13 @@ def _keep(output: Path) -> None:
             shutil.copy2(output, temporary)
 
 
-def _placed(rig: Rig, recording: Recording, observations: BoardObservations, floor_frame: int | None) -> Rig:
+def _placed(
+    rig: Rig,
+    recording: Recording,
+    observations: BoardObservations,
+    floor_frame: int | None,
+    filmed_from: str,
+) -> Rig:
     if floor_frame is None:
         return levelled(rig)
     from calibration.corners.finding import find_corners
@@ -216,4 +222,5 @@ def _placed(rig: Rig, recording: Recording, observations: BoardObservations, flo
                 f"floor_frame: no camera sees the board in frame {floor_frame}; choose a frame in which two "
                 "cameras see it lying on the floor"
             ) from error
-    return placed_on_board(rig, observations, int(np.flatnonzero(observations.frame == floor_frame)[0]))
+    row = int(np.flatnonzero(observations.frame == floor_frame)[0])
+    return placed_on_board(rig, observations, row, filmed_from=filmed_from)
