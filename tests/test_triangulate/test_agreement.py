@@ -146,3 +146,10 @@ def test_cameras_that_went_round_are_a_contradiction():
         )
     )
     assert wrong_views(trial(), other)
+
+
+def test_a_camera_that_never_fitted_did_not_move_in_mid_trial():
+    found = kinds(trial(noise=0.5), turned(1, 2.0))
+    assert all(kind != "changed" for kind, _ in found)
+    (said,) = wrong_views(trial(noise=0.5), turned(1, 2.0))
+    assert "cam1 has moved by" in said

@@ -38,6 +38,8 @@ class Change:
         Standard errors by which it changed.
     growth : float
         By how much the mean square in units of the noise changed.
+    least : float
+        That mean square where the view agrees better; 1 where it agrees with the others.
     """
 
     view: int
@@ -46,6 +48,7 @@ class Change:
     after: float
     score: float
     growth: float
+    least: float
 
 
 def largest_change(distances: PairDistances) -> Change | None:
@@ -89,6 +92,7 @@ def largest_change(distances: PairDistances) -> Change | None:
                 after=float(distances.sigma * np.sqrt(after)),
                 score=float(score),
                 growth=float(growth),
+                least=float(min(before, after)),
             )
     return best
 

@@ -22,6 +22,9 @@ from triangulate.points.matched_rig import matched
 LATE = 5.0
 """Standard deviations by which a delay must differ from the median view's."""
 
+EXPLAINED = 0.4
+"""Part of what exceeds the noise that a delay below a frame must explain."""
+
 LATE_EFFECT = 0.1
 """Noise widths, RMS, by which the delay must move what the view sees."""
 
@@ -30,6 +33,9 @@ CHANGED = 7.5
 
 CHANGED_GROWTH = 0.2
 """Mean square distance, in noise widths, by which it must."""
+
+AGREED = 2.0
+"""Mean square distance, in noise widths, up to which a view agreed on one side of the moment."""
 
 ODD = 2.0
 """Times the noise from which a keypoint's labels are odd in a view."""
@@ -93,15 +99,17 @@ def disagreements(tracks: Tracks2D, rig: Rig) -> tuple[Disagreement, ...]:
 
 
 def _late(distances: PairDistances, tracks: Tracks2D, rig: Rig) -> Iterator[Disagreement]:
-    late, sigma, effect = delays(distances)
+    late, sigma, effect, explained = delays(distances)
     if not np.isfinite(late).all():
         return
     if len(late) == 2:  # either may be the one
         late = late - late[0]
     wrong = (np.abs(late) > LATE * sigma) & (effect > LATE_EFFECT * distances.sigma)
+    far = wrong & (np.abs(late) > 1)  # beyond a frame, distances no longer grow in proportion
+    wrong &= far | (explained > EXPLAINED)
     if not wrong.any():
         return
-    if (np.abs(late[wrong]) > 1).any():
+    if far.any():
         xy = synchronised(tracks).xy
         reach = int(min(LONGEST * tracks.fps, len(xy) // 3))
         lag, evidence = whole_frames(xy, matched(rig, tracks.views, tracks.sizes), reach)
@@ -148,7 +156,12 @@ def clear_change(found: Change | None) -> bool:
     -------
     clear : bool
     """
-    return found is not None and abs(found.score) > CHANGED and abs(found.growth) > CHANGED_GROWTH
+    return (
+        found is not None
+        and abs(found.score) > CHANGED
+        and abs(found.growth) > CHANGED_GROWTH
+        and found.least < AGREED
+    )
 
 
 def _labels(distances: PairDistances, tracks: Tracks2D) -> Iterator[Disagreement]:

@@ -11,11 +11,14 @@ ROUNDS = 8
 BLOCKS = 30
 """Stretches of time that count as independent."""
 
+NO_EXCESS = 1.15
+"""Square of the median distance, in that of the noise, up to which nothing but noise is there."""
+
 CUTOFF = 4.0
 """Noise widths at which a distance has lost most of its weight."""
 
 
-def delays(distances: PairDistances) -> tuple[Float, Float, Float]:
+def delays(distances: PairDistances) -> tuple[Float, Float, Float, Float]:
     """Fit all views' delays to the distances, which they change by the velocity in the image.
 
     Robust least squares (Geman-McClure weights); the standard deviations are those of a sandwich over
@@ -33,12 +36,15 @@ def delays(distances: PairDistances) -> tuple[Float, Float, Float]:
         NaN where nothing tells.
     effect : (views,) float, px
         RMS change of the distances by the delay.
+    explained : (views,) float
+        Part of what exceeds the noise, in the distances of a view's pairs, that the delays explain; 1 where
+        nothing exceeds it. A camera that is off otherwise follows the motion a little, too.
     """
     views = len(distances.rig)
     off, design, block = _rows(distances)
     unknown = np.full(views, np.nan)
     if len(off) < 10 * views:
-        return unknown, unknown, unknown
+        return unknown, unknown, unknown, unknown
     # Only differences matter: the mean is held at zero.
     hold = np.full((views, views), 1e-3 * np.trace(design.T @ design) / views)
     late, scale = np.zeros(views), distances.sigma
@@ -56,7 +62,16 @@ def delays(distances: PairDistances) -> tuple[Float, Float, Float]:
     middle = np.median(late)
     seen = np.maximum((design != 0).sum(axis=0), 1)
     effect = np.sqrt((design**2).sum(axis=0) / seen)
-    return late - middle, np.sqrt(np.diag(covariance)), np.abs(late - middle) * effect
+    explained = np.array(
+        [_explained(off[own], (off - design @ late)[own], distances.sigma) for own in (design != 0).T]
+    )
+    return late - middle, np.sqrt(np.diag(covariance)), np.abs(late - middle) * effect, explained
+
+
+def _explained(before: Float, after: Float, sigma: float) -> float:
+    """Part of the excess over the noise that is gone, by medians, which outliers do not reach."""
+    was, then = (float(np.median(np.abs(one)) / (0.6745 * sigma)) ** 2 for one in (before, after))
+    return 1.0 if was < NO_EXCESS else (was - then) / (was - 1)
 
 
 def _rows(distances: PairDistances) -> tuple[Float, Float, NDArray[np.int64]]:
