@@ -153,3 +153,13 @@ def test_a_camera_that_never_fitted_did_not_move_in_mid_trial():
     assert all(kind != "changed" for kind, _ in found)
     (said,) = wrong_views(trial(noise=0.5), turned(1, 2.0))
     assert "cam1 has moved by" in said
+
+
+def test_exchanged_files_are_named_before_all_that_follows_from_them():
+    tracks = trial()
+    order = [1, 0, 2, 3]
+    (said,) = wrong_views(
+        replace(tracks, xy=tracks.xy[:, order], confidence=tracks.confidence[:, order]), CAMERAS
+    )
+    assert "cam0 and cam1" in said
+    assert "look exchanged" in said

@@ -82,9 +82,10 @@ def drifts(project: Project) -> Iterable[tuple[Trial, DriftReport | str]]:
     for trial in project.trials:
         if _detections_file(project, trial).is_file():
             try:
+                tracks = trial_tracks(project, trial, load())
                 others = tuple(
                     one
-                    for one in disagreements(trial_tracks(project, trial, load()), load())
+                    for one in ([] if exchanged_files(tracks, load()) else disagreements(tracks, load()))
                     if one.kind != "contradiction"
                 )
                 if others:
@@ -222,6 +223,14 @@ def points_of(tracks: Tracks2D) -> tuple[tuple[str, ...], NDArray[np.float64], l
     return tracks.views, points, names
 
 
+def exchanged_files(tracks: Tracks2D, rig: Rig) -> str:
+    """Say which two cameras' files look exchanged, which explains all else; empty if none."""
+    views, xy, _ = points_of(tracks)
+    own = rig.select(views)
+    found = exchange(own, xy[Observations.of(xy, own).spread_out(PER_PAIR)])
+    return "" if found is None else str(found)
+
+
 def wrong_views(tracks: Tracks2D, rig: Rig, draws: Iterable[Rig] = ()) -> tuple[str, ...]:
     """Say what is wrong with the views of a trial: clocks, names, labels, and then places and lenses.
 
@@ -237,6 +246,9 @@ def wrong_views(tracks: Tracks2D, rig: Rig, draws: Iterable[Rig] = ()) -> tuple[
     found : tuple of str
         A sentence each; empty where all views agree.
     """
+    swapped = exchanged_files(tracks, rig)
+    if swapped:
+        return (swapped,)
     found = disagreements(tracks, rig)
     told = tuple(one.text for one in found)
     if any(one.kind != "contradiction" for one in found):
