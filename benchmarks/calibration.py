@@ -14,8 +14,8 @@ from calibration.bundle.lens_rules import LensRules
 from calibration.bundle.parameters import Choice
 from calibration.bundle.problem import Corners
 from calibration.bundle.staging import staged
-from calibration.calibrator import first_unknowns
 from calibration.corners.sightings import Sightings
+from calibration.start.first_estimate import first_unknowns
 
 Float = NDArray[np.float64]
 

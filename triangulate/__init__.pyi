@@ -44,6 +44,7 @@ from .smoothing.solve_report import SolveReport as SolveReport
 from .smoothing.stated_limits import JointLimit as JointLimit
 from .smoothing.stated_limits import read_joint_limits as read_joint_limits
 from .swaps import unswap as unswap
+from .time_offsets import TimeOffsets as TimeOffsets
 from .trajectories import Status as Status
 from .trajectories import Trajectories3D as Trajectories3D
 

@@ -28,6 +28,10 @@ SIGMA_RATIO = 4.0
 """How many times more or less noise than usual a view can have; beyond that it is wrong, not noisy."""
 
 
+STUCK = 10.0
+"""Tolerances of cost that a step may still promise where none lowers it: rounding, at a minimum."""
+
+
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class BoardSolution:
     """Result of a refinement.
@@ -223,20 +227,27 @@ def adjust(
     damping, converged, count = 1e-7, False, 0
     for count in range(1, iterations + 1):  # noqa: B007
         normal = normal_equations(corners, unknowns, free, sigma, c2)
-        accepted, gain = False, 0.0
+        accepted, gain, promised = False, 0.0, np.inf
         while damping < 1e12:
             try:
-                trial = move(unknowns, free, *step(normal, damping))
+                dx, dframes = step(normal, damping)
+                trial = move(unknowns, free, dx, dframes)
             except linalg.LinAlgError:
                 damping = max(damping * 10, 1e-7)
                 continue
+            if not np.isfinite(promised):
+                promised = float(dx @ normal.g + np.sum(dframes * normal.h))
             cost = total_cost(corners, trial, free, sigma, c2)
             if cost <= current:
                 accepted, gain = True, current - cost
                 unknowns, current, damping = trial, cost, damping * 0.1
                 break
             damping = max(damping * 10, 1e-7)
-        if not accepted or gain <= tolerance * current:
+        if not accepted:
+            # At a minimum the equations promise nothing; where they do and no damping helps, it is none.
+            converged = promised <= STUCK * tolerance * current
+            break
+        if gain <= tolerance * current:
             converged = True
             break
     return BoardSolution(

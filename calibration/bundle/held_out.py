@@ -42,6 +42,12 @@ class HeldOut(ReadOnlyArrays):
     rejected : int
         Observations left out of the distances since they contradicted the fit of all frames too.
     observations : int
+    median : float, m
+        Median absolute error of the distances of all pairs of corners, against the board as estimated.
+    weakest : tuple of int
+        The views that alone see the distances with the largest median error.
+    weakest_median : float, m
+        That error.
     """
 
     folds: int
@@ -54,6 +60,9 @@ class HeldOut(ReadOnlyArrays):
     outside: int
     rejected: int
     observations: int
+    median: float = float("nan")
+    weakest: tuple[int, ...] = ()
+    weakest_median: float = float("nan")
 
 
 def fold_frames(frames: int, folds: int) -> list[Int]:
@@ -173,6 +182,7 @@ def sum_up_folds(
     square = squares[board_of[one]]
     neighbours = np.abs(true - square) < 1e-3 * square
     off, off_nominal, scatter = [], [], []
+    by_views: dict[tuple[int, ...], list[Float]] = {}
     outside = 0
     for fold, rig in zip(folds, rigs, strict=True):
         kept, out = _trusted(np.where(rejected[..., None], np.nan, xy)[fold.test], rig)
@@ -181,11 +191,15 @@ def sum_up_folds(
         length = np.linalg.norm(xyz[:, one] - xyz[:, other], axis=-1)
         board = fold.train.board
         off.append(length - np.linalg.norm(board[one] - board[other], axis=1))
+        for views, miss in _by_views(kept, off[-1], one, other):
+            by_views.setdefault(views, []).append(miss)
         off_nominal.append(length - true)
         often = np.isfinite(length).sum(axis=0) >= 3
         scatter.append(np.nanvar(length[:, often], axis=0))
     error = np.concatenate(off)
     near = error[:, neighbours]
+    medians = {views: _median(np.abs(np.concatenate(rows))) for views, rows in by_views.items()}
+    weakest = max(medians, key=lambda views: medians[views], default=())
     return HeldOut(
         folds=len(folds),
         neighbour_bias=_mean(near),
@@ -197,7 +211,34 @@ def sum_up_folds(
         outside=outside,
         rejected=int(rejected.sum()),
         observations=int(np.isfinite(xy[..., 0]).sum()),
+        median=_median(np.abs(error)),
+        weakest=weakest,
+        weakest_median=medians.get(weakest, float("nan")),
     )
+
+
+FEWEST_DISTANCES = 100
+"""Distances that the same views must see for their median to be told."""
+
+
+def _by_views(xy: Float, error: Float, one: Int, other: Int) -> list[tuple[tuple[int, ...], Float]]:
+    """Errors of distances, (frames, pairs), by the views that see both of their ends, frame by frame."""
+    seen = np.isfinite(xy[..., 0])
+    groups: dict[tuple[int, ...], list[Float]] = {}
+    for frame in range(len(xy)):
+        both = seen[frame][:, one] & seen[frame][:, other]
+        code = (1 << np.arange(len(both))) @ both
+        for value in np.unique(code):
+            views = tuple(view for view in range(len(both)) if value >> view & 1)
+            miss = error[frame, code == value]
+            groups.setdefault(views, []).append(miss[np.isfinite(miss)])
+    joined = ((views, np.concatenate(rows)) for views, rows in groups.items() if len(views) >= 2)
+    return [(views, rows) for views, rows in joined if len(rows) >= FEWEST_DISTANCES]
+
+
+def _median(values: Float) -> float:
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if values.size else float("nan")
 
 
 def _mean(values: Float) -> float:

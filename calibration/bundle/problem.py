@@ -51,6 +51,19 @@ class Corners:
             xy=np.ascontiguousarray(xy[frame, view, corner]),
         )
 
+    def at_frames(self, frames: Int) -> "Corners":
+        """Keep some frames, in increasing order, and number them from zero."""
+        mine = np.isin(self.frame, frames)
+        key = np.searchsorted(frames, self.frame[mine]) * (int(self.groups[:, 1].max()) + 1) + self.view[mine]
+        groups, start = np.unique(key, return_index=True)
+        views = int(self.groups[:, 1].max()) + 1
+        return Corners(
+            groups=np.stack([groups // views, groups % views], axis=1).astype(np.int64),
+            start=np.append(start, len(key)).astype(np.int64),
+            corner=self.corner[mine],
+            xy=np.ascontiguousarray(self.xy[mine]),
+        )
+
     @property
     def frame(self) -> Int:
         """Frame of every observation."""

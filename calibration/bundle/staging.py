@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.bundle.adjustment import BoardSolution, adjust, residuals, view_noise
-from calibration.bundle.board_motion import usual_interval, with_motion
+from calibration.bundle.board_motion import with_motion
 from calibration.bundle.board_shape import board_basis
 from calibration.bundle.parameters import FAMILY, Choice, free_unknowns
 from calibration.bundle.problem import Corners, Unknowns, flipped_row
+from calibration.corners.sightings import usual_interval
 from calibration.geometry.lens_conversion import to_family
 
 Float = NDArray[np.float64]
@@ -21,7 +22,26 @@ LOSS = 3.0
 REJECTED_BEYOND = 8.0
 """A corner this many noise widths off has lost nearly all its weight and counts as rejected."""
 
+MOST_NOISE = 1.5e-3
+"""Noise of a corner, of the longer side of the image, above which it is no noise but a contradiction."""
+
 MOTION_ROUNDS = 6
+
+
+def rejected_beyond(sigma: Float, sizes: Int) -> Float:
+    """Return the residual above which a corner of each view contradicts a fit.
+
+    Parameters
+    ----------
+    sigma : (views,) float, px
+        Noise as the fit found it, which a wrong fit makes large.
+    sizes : (views, 2) int, px
+
+    Returns
+    -------
+    limit : (views,) float, px
+    """
+    return np.asarray(REJECTED_BEYOND * np.minimum(sigma, MOST_NOISE * np.max(sizes, axis=1)))
 
 
 def staged(

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.arrays import ReadOnlyArrays
+from calibration.bundle.board_print import board_print
 from calibration.bundle.covariance import PointError, Uncertainty, point_error
 from calibration.bundle.draws import RigDistribution, moved_like
 from calibration.bundle.fit import Fit
 from calibration.bundle.held_out import HeldOut
+from calibration.bundle.lateness import Lateness, lateness
 from calibration.bundle.parameters import free_unknowns
 from calibration.bundle.problem import Corners, Unknowns
 from calibration.corners.sightings import Sightings
@@ -79,6 +81,10 @@ class CalibrationFacts(ReadOnlyArrays):
         Corner noise per coordinate.
     clock_offset : (views,) float, s
         Estimated delay of each view against the first (in frames where there are no time stamps).
+    lateness : Lateness
+        What the delays would be, as far as the board's motion tells, where they were not estimated.
+    other_print : str
+        How the board that was filmed differs from the one described; empty where it does not clearly.
     cost_before, cost_after : float
     iterations : int
     converged : bool
@@ -116,6 +122,8 @@ class CalibrationFacts(ReadOnlyArrays):
     median_per_view: Float
     sigma: Float
     clock_offset: Float
+    lateness: Lateness
+    other_print: str
     cost_before: float
     cost_after: float
     iterations: int
@@ -139,12 +147,14 @@ class CalibrationFacts(ReadOnlyArrays):
         graph: ViewGraph,
         rig: Rig,
         held_out: HeldOut | None,
+        late: Lateness | None = None,
     ) -> Self:
-        """Sum up a fit."""
+        """Sum up a fit; `late` is what is known of delays that were not estimated."""
         view, length, rejected = fit.corners.view, np.hypot(*fit.residual.T), fit.rejected
         parts = [length[(view == v) & ~rejected] for v in range(len(rig))]
         choice, unknowns = fit.selection.choice, fit.solution.unknowns
         free = free_unknowns(choice, unknowns, sightings.sizes, sightings.nominal)
+        printed = board_print(fit, sightings)
         xyz = working_volume(unknowns, fit.corners)
         seen = np.stack(
             [c.intrinsics.covers(rig.project(xyz)[:, v]) for v, c in enumerate(rig.cameras)], axis=1
@@ -164,7 +174,9 @@ class CalibrationFacts(ReadOnlyArrays):
             rms_per_view=np.array([np.sqrt(np.mean(part**2)) if part.size else np.nan for part in parts]),
             median_per_view=np.array([np.median(part) if part.size else np.nan for part in parts]),
             sigma=fit.solution.sigma,
-            clock_offset=unknowns.clock_offset,
+            clock_offset=unknowns.clock_offset + sightings.removed,
+            lateness=lateness(fit, sightings) if late is None else late,
+            other_print="" if printed is None else printed.other_than(sightings.boards[0]),
             cost_before=fit.solution.cost_before,
             cost_after=fit.solution.cost_after,
             iterations=fit.solution.iterations,

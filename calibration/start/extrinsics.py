@@ -25,6 +25,9 @@ Float = NDArray[np.float64]
 MOST_FRAMES = 250
 """Frames of a pair whose candidates are compared with each other; the best is then compared with all."""
 
+FARTHEST = 0.3
+"""Distance of two places, in radians and multiples of their size, beyond which they differ no more."""
+
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class CameraLink(ReadOnlyArrays):
@@ -70,7 +73,7 @@ def link(first: BoardPoses, second: BoardPoses) -> CameraLink | None:
     guess = np.flatnonzero(np.isin(frame, seen[picks]))
     # A candidate's support: its distance to the nearest candidate of every frame, bounded.
     nearest = _nearest(_apart(R[guess], t[guess], R[guess], t[guess], size), frame[guess])
-    score = np.minimum(nearest, 0.3).sum(axis=1) + 1e-3 * error[guess]
+    score = np.minimum(nearest, FARTHEST).sum(axis=1) + 1e-3 * error[guess]
     best = guess[[np.argmin(score)]]
     apart = _apart(R[best], t[best], R, t, size)
     agree = apart[0] <= max(0.05, 2.5 * np.median(_nearest(apart, frame)))
@@ -79,6 +82,33 @@ def link(first: BoardPoses, second: BoardPoses) -> CameraLink | None:
     frames = len(np.unique(frame[agree]))
     spread = (np.sqrt(np.mean(off**2)) + 0.01) / np.sqrt(frames)
     return CameraLink(R=mean.as_matrix(), t=np.median(t[agree], axis=0), spread=float(spread), frames=frames)
+
+
+def scatter(first: BoardPoses, second: BoardPoses, *, most: int = 60) -> Float:
+    """Tell in how far single frames agree on the place of the second camera relative to the first.
+
+    Parameters
+    ----------
+    first, second : BoardPoses
+        Of the same frames.
+    most : int
+        Frames that are looked at, evenly picked.
+
+    Returns
+    -------
+    distance : (frames,) float
+        Of each frame's nearest candidate from the place that frames agree on most, in radians and multiples
+        of the cameras' distance, at most `FARTHEST`; empty where no frame has both poses.
+    """
+    both = np.flatnonzero(np.isfinite(first.error[:, 0]) & np.isfinite(second.error[:, 0]))
+    both = both[np.unique(np.linspace(0, len(both) - 1, min(most, len(both))).round().astype(int))]
+    R, t, frame, error = _candidates(first.at(both), second.at(both))
+    if not len(R):
+        return np.empty(0)
+    reach = float(np.nanmedian(np.linalg.norm(first.t[both, 0], axis=1)))
+    size = max(float(np.median(np.linalg.norm(t, axis=1))), 1e-6 * reach)
+    nearest = np.minimum(_nearest(_apart(R, t, R, t, size), frame), FARTHEST)
+    return np.asarray(nearest[np.argmin(nearest.sum(axis=1) + 1e-3 * error)])
 
 
 def _apart(R: Float, t: Float, other_R: Float, other_t: Float, size: float) -> Float:
@@ -100,8 +130,8 @@ def _nearest(apart: Float, frame: NDArray[np.int64]) -> Float:
 def _candidates(first: BoardPoses, second: BoardPoses) -> tuple[Float, Float, NDArray[np.int64], Float]:
     """All relative places that single frames suggest; a much worse second pose is no candidate."""
     R, t, frames, error = [], [], [], []
-    for i in range(2):
-        for j in range(2):
+    for i in range(first.error.shape[1]):
+        for j in range(second.error.shape[1]):
             e = first.error[:, i] + second.error[:, j]
             plausible = (
                 np.isfinite(e)

@@ -117,8 +117,10 @@ def _why(flipped: float, off: float, spread: float, scale: bool) -> str:
     )
 
 
-def placed_on_board(rig: Rig, observations: BoardObservations, frame: int = 0) -> Rig:
-    """Put the origin on a board that lies on the ground: x along its columns, z up, towards the cameras.
+def placed_on_board(
+    rig: Rig, observations: BoardObservations, frame: int = 0, *, filmed_from: str = "above"
+) -> Rig:
+    """Put the origin on a board that lies on the ground: x along its columns, z up.
 
     Parameters
     ----------
@@ -126,6 +128,8 @@ def placed_on_board(rig: Rig, observations: BoardObservations, frame: int = 0) -
     observations : BoardObservations
     frame : int
         Index into `observations` of the image with the board on the ground.
+    filmed_from : "above" or "below"
+        Whether z points towards most cameras, or away from them, as with a glass floor over the cameras.
 
     Returns
     -------
@@ -136,8 +140,10 @@ def placed_on_board(rig: Rig, observations: BoardObservations, frame: int = 0) -
     CalibrationError
         If two views do not see three corners in common, or what they see is not the board.
     ValueError
-        If a view is not in the rig or there is no such frame.
+        If a view is not in the rig, there is no such frame, or `filmed_from` is another word.
     """
+    if filmed_from not in ("above", "below"):
+        raise ValueError(f'filmed_from: expected "above" or "below", got {filmed_from!r}')
     if not -len(observations.xy) <= frame < len(observations.xy):
         raise ValueError(f"frame: expected an index below {len(observations.xy)}, got {frame}")
     seen_by = rig.select(observations.names)
@@ -159,6 +165,7 @@ def placed_on_board(rig: Rig, observations: BoardObservations, frame: int = 0) -
             "do not match"
         )
     up = np.sign(np.median(board_from_world.apply(seen_by.centers)[:, 2]))
+    up *= 1 if filmed_from == "above" else -1
     new_from_board = Rotation.from_matrix(np.diag([1.0, up, up]))
     return rig.moved(RigidTransform.from_rotation(new_from_board) * board_from_world)
 

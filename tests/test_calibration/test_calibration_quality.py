@@ -12,8 +12,8 @@ from calibration.bundle.lens_rules import LensRules
 from calibration.bundle.parameters import Choice, free_unknowns
 from calibration.bundle.problem import Corners
 from calibration.bundle.staging import LOSS, settle, staged
-from calibration.calibrator import first_unknowns
 from calibration.corners.sightings import Sightings
+from calibration.start.first_estimate import first_unknowns
 from tests.test_calibration.board_scene import aligned_error, board, mouse_corners, observe, true_rig
 
 inside = np.random.default_rng(9).uniform([-0.6, -0.6, 0.5], [0.6, 0.6, 1.3], (60, 3))

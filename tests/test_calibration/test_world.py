@@ -142,6 +142,17 @@ def test_placed_on_a_board_on_the_ground():
     np.testing.assert_allclose(placed.centers, rig.centers, atol=1e-6)
 
 
+def test_a_floor_filmed_from_below():
+    seen = board_frame(rig, RigidTransform.from_rotation(Rotation.from_rotvec([np.pi, 0, 0])))
+    above = world.placed_on_board(rig, seen)
+    below = world.placed_on_board(rig, seen, filmed_from="below")
+    assert_proper(above, below)
+    assert (above.centers[:, 2] > 0).all()
+    assert np.allclose(below.centers, above.centers * [1, -1, -1])
+    with pytest.raises(ValueError, match='filmed_from: expected "above" or "below"'):
+        world.placed_on_board(rig, seen, filmed_from="beside")
+
+
 def test_a_board_of_another_size_or_not_seen_is_refused():
     lying = RigidTransform.from_rotation(Rotation.from_rotvec([np.pi, 0, 0]))
     seen = board_frame(rig, lying)

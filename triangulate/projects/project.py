@@ -49,6 +49,10 @@ class CalibrationPlan:
         Stop looking when every camera has so many images of the board, well spread.
     floor_frame : int or None
         Frame of the recording in which the board lies on the floor: it sets the world.
+    floor_filmed_from : "above" or "below"
+        Whether the cameras stand above that floor, or below it, as under glass.
+    time_offsets : bool
+        Whether to estimate how late each camera is.
     """
 
     recording: VideoSource | None = None
@@ -61,6 +65,8 @@ class CalibrationPlan:
     stride: int = 1
     enough: int | None = None
     floor_frame: int | None = None
+    floor_filmed_from: str = "above"
+    time_offsets: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -289,6 +295,8 @@ def _calibration(section: ProjectTable, cameras: tuple[str, ...], *, one_file: b
         stride=int(section.number("stride", 1, least=1, whole=True) or 1),
         enough=_index(section.number("enough", least=1, whole=True)),
         floor_frame=_index(section.number("floor_frame", least=0, whole=True)),
+        floor_filmed_from=section.text("floor_filmed_from", "above", among=("above", "below")) or "above",
+        time_offsets=section.switch("time_offsets", False),
     )
     if plan.rig is None and plan.recording is None:
         raise section.error(None, "needs either a recording of a board or a rig calibrated elsewhere")

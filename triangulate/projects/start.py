@@ -306,6 +306,8 @@ cameras = [{names}]
 [calibration]
 {source}
 {floor}                # frame in which the board lies on the floor: it sets origin and up
+# floor_filmed_from = "below"   # the cameras look up at it, as through glass
+# time_offsets = true           # estimate how late each camera is, from the motion of the board
 # stride = 5                    # look at every 5th frame of a long recording
 # enough = 60                   # of a long one, stop when each camera has so many images of the board
 # lens = "auto"                 # pinhole4, pinhole5, pinhole8, pinhole12, fisheye; auto: by held-out error

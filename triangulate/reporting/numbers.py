@@ -38,8 +38,40 @@ def view_residuals(trajectories: Trajectories3D, rig: Rig, tracks: Tracks2D) -> 
     error : (frames, views, subjects, keypoints) float, px
     """
     rig = rig.select(tracks.views)
-    predicted = np.moveaxis(rig.project(trajectories.xyz), -2, 1)
-    return np.linalg.norm(tracks.xy - predicted, axis=-1)
+    if tracks.times is None:
+        predicted = np.moveaxis(rig.project(trajectories.xyz), -2, 1)
+        return np.linalg.norm(tracks.xy - predicted, axis=-1)
+    error = np.full(tracks.xy.shape[:-1], np.nan)
+    for view, camera in enumerate(rig.cameras):
+        there = camera.project(positions_at(trajectories, tracks.times[:, view]))
+        error[:, view] = np.linalg.norm(tracks.xy[:, view] - there, axis=-1)
+    return error
+
+
+def positions_at(trajectories: Trajectories3D, times: Float) -> Float:
+    """Interpolate trajectories linearly between their frames.
+
+    Parameters
+    ----------
+    trajectories : Trajectories3D
+    times : (n,) float, s
+        NaN where none is wanted.
+
+    Returns
+    -------
+    xyz : (n, subjects, keypoints, 3) float, m, world
+        NaN beside a gap, and more than half a frame beyond the ends.
+    """
+    last = len(trajectories.xyz) - 1
+    at = (times - trajectories.start) * trajectories.fps
+    inside = np.isfinite(at) & (at >= -0.5) & (at <= last + 0.5)
+    at = np.clip(np.where(inside, at, 0.0), 0, last)
+    before = np.minimum(at.astype(int), max(last - 1, 0))
+    share = (at - before)[:, None, None, None]
+    here, there = trajectories.xyz[before], trajectories.xyz[np.minimum(before + 1, last)]
+    xyz = np.where(share == 0, here, np.where(share == 1, there, (1 - share) * here + share * there))
+    xyz[~inside] = np.nan
+    return np.asarray(xyz)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
