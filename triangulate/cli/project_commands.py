@@ -58,7 +58,9 @@ def init(  # noqa: PLR0917 - options of a command line, each with a name
     square: Annotated[float | None, typer.Option(help="Side of a square, in metres.")] = None,
     marker: Annotated[float | None, typer.Option(help="Side of a marker, in metres.")] = None,
     dictionary: Annotated[str, typer.Option(help="Dictionary of the markers.")] = "4X4_50",
-    model: Annotated[str | None, typer.Option(help="Network that finds the keypoints.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help='Network that finds the keypoints: "human", or a file of yours.')
+    ] = None,
 ) -> None:
     """Look at a folder of videos and write a project.toml.
 
@@ -67,6 +69,7 @@ def init(  # noqa: PLR0917 - options of a command line, each with a name
     file holds an example to be changed.
     """
     from models2d.model_files.places import check_named
+    from triangulate.projects.given_rigs import find_rig
     from triangulate.projects.start import charuco_of, find_recordings, write_project
 
     if board is None and (square is not None or marker is not None):
@@ -77,7 +80,8 @@ def init(  # noqa: PLR0917 - options of a command line, each with a name
     file = write_project(folder, board=wanted, model=model)
     found = find_recordings(folder)
     say(f"{len(found.cameras)} cameras: {', '.join(found.cameras)}")
-    say(f"calibration: {found.calibration or 'none found'}")
+    calibrated = found.calibration or find_rig(folder, found.cameras)
+    say(f"calibration: {calibrated or 'none found'}")
     for name, pattern in found.trials.items():
         say(f"trial {name}: {pattern}")
     if wanted is not None:
