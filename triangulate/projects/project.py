@@ -101,8 +101,9 @@ class Project:
         Where no file states it.
     min_confidence : float
         Detections below are not used.
-    locate_every : int
-        The network looks at the whole frame in every so many frames, and follows what it found between them.
+    locate_every : int or None
+        The network looks at the whole frame in every so many frames, and follows what it found between them;
+        by default in every frame, or every eighth for a model that follows by itself.
     precision : str or None
         Of the network's numbers, one of `PRECISIONS`; by default what suits the machine.
     unswap : bool
@@ -126,7 +127,7 @@ class Project:
     subjects: int = 1
     fps: float | None = None
     min_confidence: float = 0.0
-    locate_every: int = 1
+    locate_every: int | None = None
     precision: str | None = None
     unswap: bool = True
     calibration_uncertainty: bool = False
@@ -298,9 +299,9 @@ def _calibration(section: Section, cameras: tuple[str, ...], *, one_file: bool) 
     return plan
 
 
-def _locate_every(section: Section) -> int:
-    frames = int(section.number("locate_every", 1, least=1, whole=True) or 1)
-    if frames > BLOCK:
+def _locate_every(section: Section) -> int | None:
+    frames = _index(section.number("locate_every", least=1, whole=True))
+    if frames is not None and frames > BLOCK:
         raise section.error(
             "locate_every",
             f"expected at most {BLOCK}, got {frames}: frames are taken {BLOCK} at a time, and each time the "
