@@ -20,6 +20,7 @@ from .filters import (
 from .filters import (
     savitzky_golay as savitzky_golay,
 )
+from .in_skeleton import in_skeleton as in_skeleton
 from .kalman_filter import kalman as kalman
 from .kinematics import joint_angles as joint_angles
 from .kinematics import speeds as speeds

@@ -197,6 +197,10 @@ def export(
     to: Annotated[
         str, typer.Option(help="Formats, separated by commas: trc,c3d,csv,anipose,dlc,sleap,movement,nwb.")
     ],
+    skeleton: Annotated[
+        str | None,
+        typer.Option(help='With the keypoints of a skeleton, such as coco17, or "opensim" for its markers.'),
+    ] = None,
 ) -> None:
     """Write trajectories for other tools, beside the file."""
     from triangulate.export.formats import FORMATS, read, write
@@ -205,10 +209,16 @@ def export(
     unknown = [name for name in wanted if name not in FORMATS]
     if unknown or not wanted:
         raise ValueError(f"no format called {', '.join(unknown) or repr(to)}; known are {', '.join(FORMATS)}")
-    trajectories = read(file)
+    trajectories, stem = read(file), file.name.removesuffix(".parquet")
+    if skeleton is not None:
+        from models2d.skeleton import Skeleton
+        from triangulate.in_skeleton import in_skeleton
+
+        trajectories = in_skeleton(trajectories, Skeleton.load(skeleton))
+        stem += f"-{trajectories.skeleton.name}"
     failed = []
     for name in wanted:
-        path = file.with_name(file.name.removesuffix(".parquet") + FORMATS[name][0])
+        path = file.with_name(stem + FORMATS[name][0])
         try:
             write(trajectories, path)
         except EXPECTED as error:
