@@ -212,7 +212,7 @@ def export(
     trajectories, stem = read(file), file.name.removesuffix(".parquet")
     if skeleton is not None:
         from models2d.skeleton import Skeleton
-        from triangulate.in_skeleton import in_skeleton
+        from triangulate.other_skeleton import in_skeleton
 
         trajectories = in_skeleton(trajectories, Skeleton.load(skeleton))
         stem += f"-{trajectories.skeleton.name}"
