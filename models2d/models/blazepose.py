@@ -149,19 +149,20 @@ class BlazePose:
     def _detected(self, images: Sequence[Image], kept: Float, *, closer: bool) -> _Looks:
         """Look into regions that are kept, (images, slots, 4), and put detected people into free slots."""
         waiting = [list(people) for people in self.detector.locate(images, closer=closer)]
-        looks = self._look(images, kept)
+        kept, looks = kept.copy(), self._look(images, kept)
         for _ in range(ROUNDS):
-            free = np.isnan(looks.score)
-            fresh = np.full_like(kept, np.nan)
+            fresh, free = np.full_like(kept, np.nan), np.isnan(looks.score)
             for slots, empty, people in zip(fresh, free, waiting, strict=True):
                 for slot in np.flatnonzero(empty)[: len(people)]:
                     slots[slot] = people.pop(0)
-            if np.isnan(fresh).all():
+            at = np.flatnonzero(np.isfinite(fresh[..., 0]).any(axis=1))
+            if not len(at):
                 break
             # Where a detector puts a region is rougher than where landmarks do: look once more from there.
-            rough = self._look(images, fresh)
-            looks = self._look(images, np.where(free[..., None], rough.following, kept))
-            kept = np.where(free[..., None], rough.following, kept)
+            some = [images[int(number)] for number in at]
+            rough = self._look(some, fresh[at])
+            kept[at] = np.where(free[at][..., None], rough.following, kept[at])
+            looks.take(at, self._look(some, kept[at]))
         return looks
 
     def _look(self, images: Sequence[Image], regions: Float) -> _Looks:
