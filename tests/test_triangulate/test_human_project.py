@@ -1,6 +1,8 @@
 """From videos of a person and a calibration to 3D in two commands, nothing trained and nothing downloaded."""
 
+import re
 import socket
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -35,8 +37,14 @@ def film(folder, frames=10, speed=0.02):
     """Write a trial in which the board moves to the right, m a frame; return where its joints are."""
     person, corners = draw_person(), np.array([[0.0, 0], [SIDE, 0], [SIDE, SIDE], [0, SIDE]]) - 0.5
     names, xy = joints()
+    (folder / "walk").mkdir(parents=True)
     for camera in rig.cameras:
-        (folder / "walk" / camera.name).mkdir(parents=True)
+        video = cv2.VideoWriter(
+            str(folder / "walk" / f"{camera.name}.avi"),
+            cv2.VideoWriter.fourcc(*"MJPG"),
+            30.0,
+            camera.intrinsics.size,
+        )
         for frame in range(frames):
             seen = camera.project(on_the_board(corners, speed * frame)).astype(np.float32)
             matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), seen)
@@ -44,7 +52,8 @@ def film(folder, frames=10, speed=0.02):
             cv2.warpPerspective(
                 person, matrix, camera.intrinsics.size, dst=wall, borderMode=cv2.BORDER_TRANSPARENT
             )
-            cv2.imwrite(str(folder / "walk" / camera.name / f"{frame:03d}.png"), wall)
+            video.write(wall)
+        video.release()
     return names, np.stack([on_the_board(xy, speed * frame) for frame in range(frames)])
 
 
@@ -56,18 +65,19 @@ def offline(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
-def test_two_commands_from_videos_to_a_person_in_3d(tmp_path, offline):
-    names, xyz = film(tmp_path)
-    rig.save(tmp_path / "lab.toml")
-    (tmp_path / "notes.toml").write_text('cameras = "are new"\n')
-    said = CliRunner().invoke(app, ["init", str(tmp_path), "--model", "human"])
-    assert said.exit_code == 0, said.output
-    assert "calibration: lab.toml" in said.output
-    project = tmp_path / "project.toml"
-    project.write_text(project.read_text().replace("# fps = 60.0", "fps = 30.0"))
-    said = CliRunner().invoke(app, ["run", str(tmp_path)])
-    assert said.exit_code == 0, said.output
-    found = triangulate.read(tmp_path / "results/walk/trajectories.parquet")
+def test_the_two_commands_of_the_readme_lead_from_videos_to_a_person_in_3d(tmp_path, offline, monkeypatch):
+    folder = tmp_path / "people"
+    names, xyz = film(folder)
+    rig.save(folder / "lab.toml")
+    (folder / "notes.toml").write_text('cameras = "are new"\n')
+    monkeypatch.chdir(tmp_path)
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    commands = re.search(r"^triangulate (init people .*) && triangulate (run people)$", readme, re.MULTILINE)
+    for command in commands.groups():
+        said = CliRunner().invoke(app, command.split())
+        assert said.exit_code == 0, said.output
+        assert "calibration: lab.toml" in said.output or command.startswith("run")
+    found = triangulate.read(folder / "results/walk/trajectories.parquet")
     assert found.skeleton.name == "blazepose33"
     index = [found.skeleton.index(name) for name in names]
     error = np.linalg.norm(found.xyz[:, 0, index] - xyz, axis=-1)

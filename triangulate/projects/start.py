@@ -227,7 +227,7 @@ def project_text(
         f"rig = {_quoted(rig or 'calibration.toml')}        # of anipose, Pose2Sim, caliscope, OpenCV, ..."
     )
     floor = f"floor_frame = {floor_frame}" if floor_frame is not None else "# floor_frame = 0"
-    network = f"model = {_quoted(model)}" if model else '# model = "demo"'
+    network = f"model = {_quoted(model)}" if model else '# model = "human"'
     return _TEMPLATE.format(
         names=names, source=source, floor=floor, network=network, board=_board_text(board), trials=trials
     )
