@@ -58,6 +58,11 @@ class BlazePose:
         See `body_landmarks`.
     individuals : int
         How many people at most are looked for in a view.
+
+    Raises
+    ------
+    ValueError
+        If that is less than one.
     """
 
     locate_every = 8
@@ -69,6 +74,8 @@ class BlazePose:
         *,
         individuals: int = 1,
     ) -> None:
+        if individuals < 1:
+            raise ValueError(f"individuals: expected at least one person, got {individuals}")
         self.detector, self.landmarks = detector, landmarks
         self.individuals = individuals
         self.skeleton = Skeleton.load("blazepose33")

@@ -185,6 +185,30 @@ def test_a_large_region_is_averaged_not_sampled():
     assert patch.std() < 0.4 * noise.std()
 
 
+@pytest.mark.parametrize(
+    "region",
+    [
+        (-900.0, 50, 0, -40),
+        (100.0, 5000, 300, 300),
+        (60.0, 40, 0, 0),
+        (60.0, 40, 1e-3, 0),
+        (60.0, 40, 0, -9000),
+        (119.0, 89, 700, -500),
+    ],
+)
+def test_a_region_beside_the_image_or_of_no_size_is_a_patch_all_the_same(region):
+    image = np.full((90, 120, 3), 200, np.uint8)
+    patch = cut_region(image, np.array(region), 64)
+    assert patch.shape == (64, 64, 3)
+    if abs(region[0]) > 500 or region[1] > 500:
+        assert not patch.any()  # outside is black
+
+
+def test_fewer_people_than_one_cannot_be_looked_for(model):
+    with pytest.raises(ValueError, match="individuals: expected at least one person, got 0"):
+        model.with_individuals(0)
+
+
 def test_the_heatmaps_centre_refines_a_landmark_and_its_width_is_told():
     x, y = np.meshgrid(np.arange(64), np.arange(64))
 
