@@ -13,6 +13,7 @@ import triangulate
 from calibration import Rig
 from tests.drawn_person import SIDE, background, draw_person, joints
 from tests.rigs import looking_at
+from tests.test_triangulate.strict_trc import read_trc
 from triangulate.cli import app
 
 HEIGHT = 2.0
@@ -77,7 +78,16 @@ def test_the_two_commands_of_the_readme_lead_from_videos_to_a_person_in_3d(tmp_p
         said = CliRunner().invoke(app, command.split())
         assert said.exit_code == 0, said.output
         assert "calibration: lab.toml" in said.output or command.startswith("run")
-    found = triangulate.read(folder / "results/walk/trajectories.parquet")
+    project = folder / "project.toml"
+    project.write_text(project.read_text().replace('# skeleton = "opensim"', 'skeleton = "opensim"'))
+    said = CliRunner().invoke(app, ["run", "people"])
+    assert said.exit_code == 0, said.output
+    results = folder / "results/walk"
+    assert "wrote trajectories.trc" in said.output
+    found = triangulate.read(results / "trajectories.parquet")
+    _, markers, _, marked = read_trc(results / "trajectories.trc")
+    knee = marked[:, markers.index("LKnee")][:, [2, 0, 1]]  # Y is up there
+    np.testing.assert_allclose(knee, found.xyz[:, 0, found.skeleton.index("left_knee")], atol=1e-6)
     assert found.skeleton.name == "blazepose33"
     index = [found.skeleton.index(name) for name in names]
     error = np.linalg.norm(found.xyz[:, 0, index] - xyz, axis=-1)

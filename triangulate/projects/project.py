@@ -115,6 +115,8 @@ class Project:
         Options of `smooth` that are not left to the data.
     formats : tuple of str
         What is exported beside the Parquet; keys of `FORMATS`.
+    export_skeleton : str or None
+        Name or path of the skeleton whose keypoints are exported, in place of the detections'.
     trials : tuple of Trial
     """
 
@@ -134,6 +136,7 @@ class Project:
     smooth: bool = True
     smoothing: dict[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ("trc", "c3d", "csv")
+    export_skeleton: str | None = None
     trials: tuple[Trial, ...] = ()
 
     @property
@@ -251,6 +254,7 @@ def load_project(path: str | Path) -> Project:
     plan = _calibration(top.section("calibration"), cameras, one_file=bool(views))
     detections = top.section("detections")
     reconstruct = top.section("reconstruct")
+    export = top.section("export")
     smooth = reconstruct.switch("smooth", True)
     uncertain = reconstruct.switch("calibration_uncertainty", False)
     project = Project(
@@ -269,7 +273,8 @@ def load_project(path: str | Path) -> Project:
         calibration_uncertainty=uncertain,
         smooth=smooth,
         smoothing=read_smoothing(reconstruct, smooth=smooth, calibration_uncertainty=uncertain),
-        formats=_formats(top.section("export")),
+        export_skeleton=export.text("skeleton"),
+        formats=_formats(export),
         trials=_trials(top.section("trials"), cameras, one_file=bool(views)),
     )
     for section in (detections, reconstruct, top):

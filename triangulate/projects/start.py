@@ -351,6 +351,7 @@ smooth = true
 
 [export]
 formats = ["trc", "c3d", "csv"] # also anipose, dlc, dlc-csv, sleap, movement, nwb
+# skeleton = "opensim"          # with the keypoints of another skeleton, or the names of OpenSim's markers
 
 # A trial needs a recording, or detections = "PATH/{{camera}}.h5" of another tool, or both.
 {trials}"""
