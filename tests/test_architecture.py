@@ -202,6 +202,7 @@ REASONS = {
     "calibrate detect evaluate reconstruct refine run train": "commands are named as on the command line",
     "Float Int Bool Image Gray Progress": "short names for types that a test below holds equal",
     "distort_pinhole distort_fisheye": "the same source, as it is and compiled",
+    "Frames Place": "aliases of types, which the model may not import from what calls it",
     "invert observe prior_terms solve": "bands, series and windows of the smoother each have theirs",
 }
 """Why a public name stands in several modules."""

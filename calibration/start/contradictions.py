@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from calibration.boards.poses import BoardPoses
 from calibration.corners.sightings import Sightings, middle_of, usual_interval
-from calibration.start.extrinsics import scatter
+from calibration.start.extrinsics import pose_scatter
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -120,7 +120,7 @@ def _disagreement(one: BoardPoses, other: BoardPoses, key: Int, lag: int) -> flo
     rows = np.array([(row, there[k - lag]) for row, k in enumerate(key.tolist()) if k - lag in there])
     if len(rows) < FEWEST:
         return float("nan")
-    distance = scatter(one.at(rows[:, 0]), other.at(rows[:, 1]))
+    distance = pose_scatter(one.at(rows[:, 0]), other.at(rows[:, 1]))
     return float(distance.mean()) if len(distance) >= FEWEST else float("nan")
 
 
@@ -200,5 +200,5 @@ def _table(poses: Sequence[BoardPoses]) -> Float:
 
 
 def _pair(one: BoardPoses, other: BoardPoses) -> float:
-    distance = scatter(one, other)
+    distance = pose_scatter(one, other)
     return float(distance.mean()) if len(distance) >= FEWEST else float("nan")

@@ -84,7 +84,7 @@ def link(first: BoardPoses, second: BoardPoses) -> CameraLink | None:
     return CameraLink(R=mean.as_matrix(), t=np.median(t[agree], axis=0), spread=float(spread), frames=frames)
 
 
-def scatter(first: BoardPoses, second: BoardPoses, *, most: int = 60) -> Float:
+def pose_scatter(first: BoardPoses, second: BoardPoses, *, most: int = 60) -> Float:
     """Tell in how far single frames agree on the place of the second camera relative to the first.
 
     Parameters

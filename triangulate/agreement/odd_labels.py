@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from triangulate.agreement.pair_distances import FEWEST, PairDistances, signed_distance
+from triangulate.agreement.pair_distances import FEWEST_DISTANCES, PairDistances, signed_distance
 
 Float = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def odd_labels(distances: PairDistances, ratio: float) -> tuple[OddLabel, ...]:
     views, keypoints = len(distances.rig), distances.off.shape[-1]
     table = np.full((views, views, keypoints), np.nan)
     for (a, b), off in zip(distances.pairs, distances.off, strict=True):
-        enough = np.isfinite(off).sum(axis=(0, 1)) >= FEWEST
+        enough = np.isfinite(off).sum(axis=(0, 1)) >= FEWEST_DISTANCES
         for keypoint in np.flatnonzero(enough).tolist():
             table[a, b, keypoint] = table[b, a, keypoint] = np.nanmedian(np.abs(off[..., keypoint]))
     usual = 0.6745 * distances.sigma

@@ -25,7 +25,7 @@ MOST_FRAMES = 2000
 REACH = 2
 """Frames on either side from which the velocity in the image is taken."""
 
-FEWEST = 30
+FEWEST_DISTANCES = 30
 """Points that a pair must share."""
 
 
@@ -84,7 +84,7 @@ def pair_distances(tracks: Tracks2D, rig: Rig) -> PairDistances:
     pairs, off, by_delay = [], [], []
     for a, b in combinations(range(len(rig)), 2):
         here = signed_distance(rig, a, b, uv[:, a], uv[:, b])
-        if np.isfinite(here).sum() < FEWEST:
+        if np.isfinite(here).sum() < FEWEST_DISTANCES:
             continue
         ends = [
             signed_distance(rig, a, b, one, other)

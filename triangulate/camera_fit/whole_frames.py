@@ -93,17 +93,17 @@ def whole_frames(xy: Float, rig: Rig, reach: int) -> tuple[Int, tuple[LagEvidenc
     lag = np.zeros(views, dtype=np.int64)
     placed = [0]
     for view in range(1, views):
-        lag[view] = judged(curve(misfit, view, lag, placed, reach), reach).lag
+        lag[view] = judge_lags(curve(misfit, view, lag, placed, reach), reach).lag
         placed.append(view)
     for _ in range(SWEEPS):
         before = lag.copy()
         for view in range(1, views):
             others = [other for other in range(views) if other != view]
-            lag[view] = judged(curve(misfit, view, lag, others, reach), reach).lag
+            lag[view] = judge_lags(curve(misfit, view, lag, others, reach), reach).lag
         if (before == lag).all():
             break
     evidence = [
-        judged(curve(misfit, view, lag, [other for other in range(views) if other != view], reach), reach)
+        judge_lags(curve(misfit, view, lag, [other for other in range(views) if other != view], reach), reach)
         for view in range(views)
     ]
     return lag, tuple(evidence)
@@ -181,7 +181,7 @@ def curve(misfit: dict[tuple[int, int], Float], view: int, lag: Int, others: lis
     return np.where(count > 0, np.nansum(rows, axis=0) / np.maximum(count, 1), np.nan)
 
 
-def judged(curve: Float, reach: int) -> LagEvidence:
+def judge_lags(curve: Float, reach: int) -> LagEvidence:
     """Tell which lags of a curve explain the motion alike, and take the one nearest to zero."""
     known = np.isfinite(curve)
     enough = known.sum(axis=1) >= max(FEWEST, 0.25 * known.sum(axis=1).max())

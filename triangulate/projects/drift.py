@@ -182,7 +182,7 @@ def _points(
     project: Project, trial: Trial, rig: Rig
 ) -> tuple[tuple[str, ...], NDArray[np.float64], list[str]]:
     """Return the views of a trial, its keypoints, (points, views, 2) px, and which each point is."""
-    return points_of(trial_tracks(project, trial, rig))
+    return observed_points(trial_tracks(project, trial, rig))
 
 
 def trial_tracks(project: Project, trial: Trial, rig: Rig) -> Tracks2D:
@@ -214,7 +214,7 @@ def trial_tracks(project: Project, trial: Trial, rig: Rig) -> Tracks2D:
     return identified(project, found, rig)
 
 
-def points_of(tracks: Tracks2D) -> tuple[tuple[str, ...], NDArray[np.float64], list[str]]:
+def observed_points(tracks: Tracks2D) -> tuple[tuple[str, ...], NDArray[np.float64], list[str]]:
     """Return the views, evenly picked points of all keypoints, (points, views, 2) px, and which each is."""
     xy = synchronised(tracks).xy
     picks = np.unique(np.linspace(0, len(xy) - 1, min(MOST_FRAMES, len(xy))).round().astype(int))
@@ -225,7 +225,7 @@ def points_of(tracks: Tracks2D) -> tuple[tuple[str, ...], NDArray[np.float64], l
 
 def exchanged_files(tracks: Tracks2D, rig: Rig) -> str:
     """Say which two cameras' files look exchanged, which explains all else; empty if none."""
-    views, xy, _ = points_of(tracks)
+    views, xy, _ = observed_points(tracks)
     own = rig.select(views)
     found = exchange(own, xy[Observations.of(xy, own).spread_out(PER_PAIR)])
     return "" if found is None else str(found)
@@ -253,7 +253,7 @@ def wrong_views(tracks: Tracks2D, rig: Rig, draws: Iterable[Rig] = ()) -> tuple[
     told = tuple(one.text for one in found)
     if any(one.kind != "contradiction" for one in found):
         return told  # a camera that is late, say, does not fit its place either
-    views, xy, keypoint = points_of(tracks)
+    views, xy, keypoint = observed_points(tracks)
     drawn = tuple(draw.select(views) for draw in draws)
     try:
         drift = check_drift(rig.select(views), xy, keypoint=keypoint, draws=drawn)

@@ -107,8 +107,9 @@ class Project:
         Where no file states it.
     min_confidence : float
         Detections below are not used.
-    locate_every : int
-        The network looks at the whole frame in every so many frames, and follows what it found between them.
+    locate_every : int or None
+        The network looks at the whole frame in every so many frames, and follows what it found between them;
+        by default in every frame, or every eighth for a model that follows by itself.
     precision : str or None
         Of the network's numbers, one of `PRECISIONS`; by default what suits the machine.
     unswap : bool
@@ -120,6 +121,8 @@ class Project:
         Options of `smooth` that are not left to the data.
     formats : tuple of str
         What is exported beside the Parquet; keys of `FORMATS`.
+    export_skeleton : str or None
+        Name or path of the skeleton whose keypoints are exported, in place of the detections'.
     trials : tuple of Trial
     """
 
@@ -132,13 +135,14 @@ class Project:
     subjects: int = 1
     fps: float | None = None
     min_confidence: float = 0.0
-    locate_every: int = 1
+    locate_every: int | None = None
     precision: str | None = None
     unswap: bool = True
     calibration_uncertainty: bool = False
     smooth: bool = True
     smoothing: dict[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ("trc", "c3d", "csv")
+    export_skeleton: str | None = None
     trials: tuple[Trial, ...] = ()
 
     @property
@@ -256,6 +260,7 @@ def load_project(path: str | Path) -> Project:
     plan = _calibration(top.section("calibration"), cameras, one_file=bool(views))
     detections = top.section("detections")
     reconstruct = top.section("reconstruct")
+    export = top.section("export")
     smooth = reconstruct.switch("smooth", True)
     uncertain = reconstruct.switch("calibration_uncertainty", False)
     project = Project(
@@ -274,7 +279,8 @@ def load_project(path: str | Path) -> Project:
         calibration_uncertainty=uncertain,
         smooth=smooth,
         smoothing=read_smoothing(reconstruct, smooth=smooth, calibration_uncertainty=uncertain),
-        formats=_formats(top.section("export")),
+        export_skeleton=export.text("skeleton"),
+        formats=_formats(export),
         trials=_trials(top.section("trials"), cameras, one_file=bool(views)),
     )
     for section in (detections, reconstruct, top):
@@ -306,9 +312,9 @@ def _calibration(section: ProjectTable, cameras: tuple[str, ...], *, one_file: b
     return plan
 
 
-def _locate_every(section: ProjectTable) -> int:
-    frames = int(section.number("locate_every", 1, least=1, whole=True) or 1)
-    if frames > BLOCK:
+def _locate_every(section: ProjectTable) -> int | None:
+    frames = _index(section.number("locate_every", least=1, whole=True))
+    if frames is not None and frames > BLOCK:
         raise section.error(
             "locate_every",
             f"expected at most {BLOCK}, got {frames}: frames are taken {BLOCK} at a time, and each time the "

@@ -10,6 +10,7 @@ from calibration.atomic import replacing
 from calibration.boards.board import Board
 from calibration.boards.pattern import check_pattern
 from triangulate.errors import ProjectError
+from triangulate.projects.given_rigs import find_rig
 from triangulate.projects.project import FILE
 
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".webm"}
@@ -180,7 +181,8 @@ def write_project(
     if file.exists() and not overwrite:
         raise ProjectError(f"{file}: is there already; change it by hand, or move it away first")
     found = find_recordings(folder)
-    text = project_text(found, board=board, model=model, floor_frame=floor_frame)
+    rig = find_rig(folder, found.cameras) if found.calibration is None else None
+    text = project_text(found, board=board, model=model, floor_frame=floor_frame, rig=rig)
     with replacing(file) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return file
@@ -192,6 +194,7 @@ def project_text(
     board: Board | None = None,
     model: str | None = None,
     floor_frame: int | None = None,
+    rig: str | None = None,
 ) -> str:
     """Write out a project file.
 
@@ -201,6 +204,8 @@ def project_text(
     board : Board, optional
     model : str, optional
     floor_frame : int, optional
+    rig : str, optional
+        Name of a calibration made elsewhere.
 
     Returns
     -------
@@ -219,10 +224,10 @@ def project_text(
         if found.calibration
         else "# No recording of a board was found. Name one, or a calibration made elsewhere:\n"
         '# recording = "calibration/{camera}.mp4"\n'
-        'rig = "calibration.toml"        # of anipose, Pose2Sim, caliscope, OpenCV, ...'
+        f"rig = {_quoted(rig or 'calibration.toml')}        # of anipose, Pose2Sim, caliscope, OpenCV, ..."
     )
     floor = f"floor_frame = {floor_frame}" if floor_frame is not None else "# floor_frame = 0"
-    network = f"model = {_quoted(model)}" if model else '# model = "demo"'
+    network = f"model = {_quoted(model)}" if model else '# model = "human"'
     return _TEMPLATE.format(
         names=names, source=source, floor=floor, network=network, board=_board_text(board), trials=trials
     )
@@ -331,7 +336,7 @@ cameras = [{names}]
 # skeleton = "coco17"           # a shipped one, or a path; where files lack one, or it has [[joints]]
 # fps = 60.0                    # where no file says
 # min_confidence = 0.0          # detections below are not used
-# locate_every = 8              # look at the whole frame in every 8th only, and follow between: twice as fast
+# locate_every = 8              # look at the whole frame in every 8th only, follow between; "human" does so
 # precision = "bfloat16"        # twice as fast where the processor has matrix units; float32, float16
 
 [reconstruct]
@@ -348,6 +353,7 @@ smooth = true
 
 [export]
 formats = ["trc", "c3d", "csv"] # also anipose, dlc, dlc-csv, sleap, movement, nwb
+# skeleton = "opensim"          # with the keypoints of another skeleton, or the names of OpenSim's markers
 
 # A trial needs a recording, or detections = "PATH/{{camera}}.h5" of another tool, or both.
 {trials}"""
