@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from calibration import Board, BoardObservations, Camera, Intrinsics, Rig, calibrate
-from calibration.bundle.held_out import triangulated
+from calibration.bundle.held_out import triangulated_corners
 from calibration.bundle.lens_rules import LensRules
 from calibration.bundle.parameters import Choice
 from calibration.bundle.problem import Corners
 from calibration.bundle.staging import staged
-from calibration.calibrator import first_unknowns
 from calibration.corners.sightings import Sightings
+from calibration.start.first_estimate import first_unknowns
 
 Float = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ def waved(rig: Rig, frames: int, noise: float = 0.2, seed: int = 0) -> BoardObse
 
 def point_rms_mm(rig: Rig, truth: Rig, xyz: Float) -> float:
     """RMS error of points triangulated from their exact pixels, after the best rigid motion."""
-    found = triangulated(rig, truth.project(xyz).transpose(1, 0, 2)[None])[0]
+    found = triangulated_corners(rig, truth.project(xyz).transpose(1, 0, 2)[None])[0]
     a, b = found - found.mean(axis=0), xyz - xyz.mean(axis=0)
     U, _, Vt = np.linalg.svd(b.T @ a)
     R = U @ np.diag([1, 1, np.linalg.det(U @ Vt)]) @ Vt

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from models2d import Augmentation, LabelledFrame, Labels, Recipe, Skeleton, TrainingOptions, train
-from models2d.training.judging import matched
+from models2d.training.judging import paired_individuals
 
 fish = Skeleton.from_names("fish", ["head", "middle", "tail"], [("head", "middle"), ("middle", "tail")])
 side = 96
@@ -65,7 +65,7 @@ def judge(model, labels: Labels) -> tuple[float, float, float]:
         start = time.process_time()
         found = model.find_all([image])[0]
         took += time.process_time() - start
-        for one, other in matched(found, truth):
+        for one, other in paired_individuals(found, truth):
             right = np.linalg.norm(found.xy[one] - truth[other], axis=-1) < near
             whole, points = whole + right.all(), points + right.sum()
     count = labels.xy[..., 0].size

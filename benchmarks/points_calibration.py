@@ -23,9 +23,9 @@ from calibration import (
     placed_on_track,
     refine_cameras,
 )
+from calibration.geometry.similarity import fit_similarity_robustly
 from calibration.points.drift import pair_errors
 from calibration.points.moving_point import Motion
-from calibration.similarity import fit_similarity_robustly
 from models2d import Skeleton, Tracks2D, read_detections
 from triangulate import Trajectories3D, on_common_clock, reconstruct, smooth
 

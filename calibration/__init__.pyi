@@ -12,6 +12,7 @@ from .corners.finding import find_corners as find_corners
 from .corners.observations import BoardObservations as BoardObservations
 from .errors import CalibrationError as CalibrationError
 from .errors import ShapeError as ShapeError
+from .known_length import scaled_to_length as scaled_to_length
 from .points.drift import DriftReport as DriftReport
 from .points.drift import check_drift as check_drift
 from .points.moving_point import Motion as Motion
@@ -28,7 +29,6 @@ from .recordings.recording import Recording as Recording
 from .rig import Rig as Rig
 from .rig_files.draws import load_draws as load_draws
 from .rig_files.draws import save_draws as save_draws
-from .similarity import scaled_to_length as scaled_to_length
 from .world.levelling import levelled as levelled
 from .world.mirrors import MirrorPlane as MirrorPlane
 from .world.mirrors import mirror_plane as mirror_plane

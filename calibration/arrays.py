@@ -1,5 +1,6 @@
 """Checked, read-only arrays: what every frozen type of the project is made of."""
 
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,36 @@ def frozen(
         raise ShapeError(f"{name}: expected shape {_spell(shape)}, got {array.shape}")
     array.flags.writeable = False
     return array
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ReadOnlyArrays:
+    """Base of frozen dataclasses whose arrays are copied in and read-only, so that a value stays what it was.
+
+    Types that check the shapes of their arrays use `frozen` instead. Arrays that solvers hand to compiled
+    kernels stay as they are, for a kernel is compiled once more for arrays that it may not write.
+
+    Examples
+    --------
+    >>> @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+    ... class Track(ReadOnlyArrays):
+    ...     xyz: NDArray[np.float64]
+    >>> Track(xyz=np.zeros((5, 3))).xyz.flags.writeable
+    False
+    """
+
+    def __post_init__(self) -> None:
+        """Copy and freeze what could still be written."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray) and _can_be_written(value):
+                copy = value.copy()
+                copy.flags.writeable = False
+                object.__setattr__(self, field.name, copy)
+
+
+def _can_be_written(array: NDArray[Any]) -> bool:
+    return array.flags.writeable or (isinstance(array.base, np.ndarray) and _can_be_written(array.base))
 
 
 def _matches(actual: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> bool:

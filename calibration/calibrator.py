@@ -5,37 +5,35 @@ choice of lens and board by held-out error, the final fit and its uncertainty. N
 outside, and none drops frames silently.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.boards.poses import board_poses
 from calibration.bundle.adjustment import residuals
-from calibration.bundle.board_motion import usual_interval
 from calibration.bundle.board_shape import OFFSET_SIGMA
 from calibration.bundle.covariance import uncertainty
 from calibration.bundle.fit import Fit
-from calibration.bundle.held_out import HeldOut, fold_frames, leave_out, summed_up
-from calibration.bundle.links import Link
-from calibration.bundle.parameters import COEFFICIENTS, Choice, free_unknowns
-from calibration.bundle.problem import MODELS, Corners, Unknowns, lens_row, start_unknowns
+from calibration.bundle.focal_lengths import check_focal_lengths
+from calibration.bundle.held_out import HeldOut, fold_frames, leave_out, sum_up_folds
+from calibration.bundle.links import BoardLinks
+from calibration.bundle.parameters import STAGE_COEFFICIENTS, Choice, free_unknowns
+from calibration.bundle.problem import Corners, Unknowns
 from calibration.bundle.selection import SHAPES, Selection, select
-from calibration.bundle.staging import ANGLE, LOSS, REJECTED_BEYOND, prepared, settle, staged
+from calibration.bundle.staging import LOSS, prepared, rejected_beyond, settle, staged
 from calibration.camera import Intrinsics
 from calibration.corners.observations import BoardObservations
-from calibration.corners.sightings import Sightings
+from calibration.corners.sightings import Sightings, usual_interval
 from calibration.errors import CalibrationError
+from calibration.fitting_in_step import delays_left, in_step, why_rejected
 from calibration.quality.coverage import with_coverage
 from calibration.quality.report import CalibrationReport
 from calibration.rig import Rig
-from calibration.start.board_links import first_links, object_poses
 from calibration.start.board_moves import check_moves
-from calibration.start.extrinsics import first_board_poses, first_places
-from calibration.start.intrinsics import first_lens
+from calibration.start.first_estimate import first_unknowns
 from calibration.start.lens_options import known_lenses, lens_stages, rescaling_notes
-from calibration.start.lens_parameters import Groups, Values, lens_rules
+from calibration.start.lens_parameters import Values, ViewGroups, lens_rules
 from calibration.start.view_graph import check_connected, view_graph
 
 Float = NDArray[np.float64]
@@ -54,7 +52,7 @@ def calibrate(
     thickness: float | None = None,
     lens: str | Mapping[str, str] = "auto",
     intrinsics: Mapping[str, Intrinsics] | None = None,
-    shared: Groups | Mapping[str, Groups] = (),
+    shared: ViewGroups | Mapping[str, ViewGroups] = (),
     fixed: Values | None = None,
     board_shape: str = "auto",
     board_sigma: float = OFFSET_SIGMA,
@@ -132,18 +130,28 @@ def calibrate(
         boards=sightings.counts if len(seen) > 1 else (),
         link=link,
         time=time_offsets and len(first.names) > 1,
-        late_sigma=0.5 * usual_interval(sightings.instant),
+        clock_sigma=0.5 * usual_interval(sightings.instant),
     )
     if link is None:
         given = np.isfinite(choice.rules.value[:, 0])
         check_moves(
             sightings, [v for v, name in enumerate(first.names) if name not in known and not given[v]]
         )
-    fit = fit_sightings(sightings, choice, known, focal)
-    check_rejected(first.names, fit.corners.view, fit.rejected)
+    if choice.time:
+        sightings, fit = in_step(
+            sightings, known, focal, lambda moved: fit_sightings(moved, choice, known, focal)
+        )
+        graph = view_graph(sightings)
+    else:
+        fit = fit_sightings(sightings, choice, known, focal)
+    check_rejected(
+        first.names, fit.corners.view, fit.rejected, why=lambda: why_rejected(sightings, known, focal, fit)
+    )
+    check_focal_lengths(first.names, fit)
     rig = fitted_rig(sightings, fit, known).cropped(first.offsets, first.sizes)
     held_out = cross_validate(sightings, fit, known) if validate else None
-    report = CalibrationReport.from_fit(sightings, fit, graph=graph, rig=rig, held_out=held_out)
+    late = None if choice.time else delays_left(sightings, fit, known, focal)
+    report = CalibrationReport.from_fit(sightings, fit, graph=graph, rig=rig, held_out=held_out, late=late)
     notes = dict.fromkeys(note for one in seen for note in one.notes)
     notes |= dict.fromkeys(rescaling_notes(first, intrinsics or {}))
     return rig, replace(report, verdicts=(*notes, *report.verdicts))
@@ -189,67 +197,9 @@ def fit_sightings(
         selection=selection,
         solution=solution,
         residual=residual,
-        rejected=~(np.hypot(*residual.T) <= REJECTED_BEYOND * solution.sigma[corners.view]),
+        rejected=~(np.hypot(*residual.T) <= rejected_beyond(solution.sigma, sizes)[corners.view]),
         uncertainty=uncertainty(corners, solution.unknowns, free, residual, solution.sigma, loss=LOSS),
     )
-
-
-def first_unknowns(
-    sightings: Sightings,
-    known: Mapping[str, Intrinsics],
-    focal: float | None = None,
-    *,
-    link: Link | None = None,
-) -> tuple[Unknowns, Int]:
-    """Find a first lens per view, first places and first board poses.
-
-    Returns
-    -------
-    unknowns : Unknowns
-    frames : (frames,) int
-        Rows in which the board or object has a pose.
-    """
-    xy, board, places = sightings.xy, sightings.nominal, None
-    apart, _, _ = sightings.split()
-    rows, lenses, models = _first_lenses(apart, known, focal)
-    poses = [board_poses(apart.xy[:, view], board, lens) for view, lens in enumerate(lenses)]
-    points = board
-    if link is not None:
-        places = first_links(sightings, poses, lenses, link)
-        poses = object_poses(sightings, poses, places)
-        points = np.einsum("kij,kj->ki", places[0][sightings.board_of], board) + places[1][sightings.board_of]
-    Rc, tc = first_places(poses)
-    if not np.isfinite(tc).all():
-        lost = [name for name, t in zip(sightings.names, tc, strict=True) if not np.isfinite(t).all()]
-        raise CalibrationError(
-            f"no place found for {', '.join(lost)}: the board was seen too obliquely or too partially in the "
-            f"frames shared with other views; record it facing these cameras and a neighbour at the same time"
-        )
-    Rb, tb = first_board_poses(xy, points, poses, lenses=lenses, Rc=Rc, tc=tc)
-    frames = np.flatnonzero(np.isfinite(tb[:, 0]))
-    unknowns = start_unknowns(
-        rows, models, Rc=Rc, tc=tc, Rb=Rb[frames], tb=tb[frames],
-        board=board, board_of=sightings.board_of, links=places,
-    )  # fmt: skip
-    return unknowns, frames
-
-
-def _first_lenses(
-    sightings: Sightings, known: Mapping[str, Intrinsics], focal: float | None
-) -> tuple[Float, tuple[Intrinsics, ...], Int]:
-    rows, lenses, models = [], [], []
-    for view, name in enumerate(sightings.names):
-        if name in known:
-            lenses.append(known[name])
-            rows.append(lens_row(known[name]))
-            models.append(MODELS.index(known[name].model))
-            continue
-        size = (int(sightings.sizes[view, 0]), int(sightings.sizes[view, 1]))
-        first = first_lens(sightings.xy[:, view], sightings.nominal, size, focal=focal, model=ANGLE)
-        lenses.append(first.intrinsics)
-        rows.append(first.row)
-        models.append(first.model)
-    return np.array(rows), tuple(lenses), np.array(models)
 
 
 def cross_validate(
@@ -267,7 +217,7 @@ def cross_validate(
             continue
         corners = Corners.from_array(xy[fold.train_frames])
         length = np.hypot(*residuals(corners, fold.train).T)
-        used = length <= REJECTED_BEYOND * fold.sigma[corners.view]
+        used = length <= rejected_beyond(fold.sigma, sightings.sizes)[corners.view]
         done.append(fold)
         rigs.append(_rig(sightings, fold.train, choice, known, corners=corners, used=used))
     if not done:
@@ -275,7 +225,7 @@ def cross_validate(
     bad, flat = np.zeros(xy.shape[:3], dtype=bool), fit.corners
     bad[flat.frame, flat.view, flat.corner] = fit.rejected
     squares = np.array([board.square for board in sightings.boards])
-    return summed_up(
+    return sum_up_folds(
         xy, done, rigs, rejected=bad, nominal=nominal, squares=squares, board_of=sightings.board_of
     )
 
@@ -296,14 +246,14 @@ def _rig(
     used: NDArray[np.bool_],
 ) -> Rig:
     coefficients = tuple(
-        len(known[name].distortion) if stage == "none" else COEFFICIENTS[stage]
+        len(known[name].distortion) if stage == "none" else STAGE_COEFFICIENTS[stage]
         for name, stage in zip(sightings.names, choice.stages, strict=True)
     )
     rig = unknowns.to_rig(sightings.names, sightings.sizes, coefficients)
     return with_coverage(rig, corners, used)
 
 
-def checked_link(linked: str | None, thickness: float | None, *, boards: int) -> Link | None:
+def checked_link(linked: str | None, thickness: float | None, *, boards: int) -> BoardLinks | None:
     """Say what is known about how boards are fixed to each other.
 
     Raises
@@ -321,7 +271,7 @@ def checked_link(linked: str | None, thickness: float | None, *, boards: int) ->
         raise ValueError('thickness: only of a plate with linked="two-sided"')
     if thickness is not None and not 0 <= thickness < 1:
         raise ValueError(f"thickness: expected a length in m, got {thickness}")
-    return None if linked is None else Link(two_sided=linked == "two-sided", thickness=thickness)
+    return None if linked is None else BoardLinks(two_sided=linked == "two-sided", thickness=thickness)
 
 
 def _checked_shape(shape: str) -> str:
@@ -330,8 +280,23 @@ def _checked_shape(shape: str) -> str:
     return shape
 
 
-def check_rejected(names: tuple[str, ...], view: Int, rejected: NDArray[np.bool_]) -> None:
+def check_rejected(
+    names: tuple[str, ...],
+    view: Int,
+    rejected: NDArray[np.bool_],
+    *,
+    why: Callable[[], str] = str,
+) -> None:
     """Refuse a fit that contradicts too many of a view's corners, however low its error on the rest.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Of the views.
+    view : (observations,) int
+    rejected : (observations,) bool
+    why : callable
+        Finds out what would mend it, in words, where that is asked for.
 
     Raises
     ------
@@ -344,8 +309,14 @@ def check_rejected(names: tuple[str, ...], view: Int, rejected: NDArray[np.bool_
         if mine.size and mine.mean() > MOST_REJECTED:
             complaints.append(f"{name}: {mine.sum()} of {mine.size} corners ({mine.mean():.0%})")
     if complaints:
+        reasons = why()
         raise CalibrationError(
             f"the fit contradicts more than {MOST_REJECTED:.0%} of the corners of {'; '.join(complaints)}. "
-            "The low error on the rest would be misleading. Check that the views are synchronous and show "
-            "the same board (size, square length), and look at the frames with the largest errors"
+            "The low error on the rest would be misleading. "
+            + (
+                f"{reasons[0].upper()}{reasons[1:]}"
+                if reasons
+                else "Check that the views are synchronous and show the same board (size, square length), "
+                "and look at the frames with the largest errors"
+            )
         )

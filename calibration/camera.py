@@ -113,7 +113,7 @@ class Intrinsics:
         >>> Intrinsics.from_focal((640, 480), 800.0).project([0.0, 0.0, 1.0])
         array([319.5, 239.5])
         """
-        return lens_model.project(xyz, self.K, self.distortion, self.model)
+        return lens_model.project_from_camera(xyz, self.K, self.distortion, self.model)
 
     def undistort(self, xy: ArrayLike) -> Float:
         """Undistort pixels to normalised coordinates.

@@ -11,6 +11,7 @@ from scipy.spatial.transform import RigidTransform
 
 from calibration import rig_files
 from calibration.camera import Camera
+from calibration.codec_blocks import is_filled
 
 Float = NDArray[np.float64]
 
@@ -172,13 +173,16 @@ class Rig:
             )
         )
 
-    def resized(self, sizes: ArrayLike) -> "Rig":
+    def resized(self, sizes: ArrayLike, *, filled: bool = False) -> "Rig":
         """Return the same cameras for images of another resolution, as a trial may have.
 
         Parameters
         ----------
         sizes : (views, 2) int, px
             Width, height of each camera's images. A size that a file did not store is taken from here.
+        filled : bool
+            Take images that only lack what fills a codec's last blocks of 16 px, as 1080 px are stored in
+            1088, for the top left part of those that were calibrated.
 
         Returns
         -------
@@ -203,6 +207,8 @@ class Rig:
             lens = camera.intrinsics
             if not lens.size_known:
                 lens = replace(lens, size=(width, height), size_known=True)
+            elif filled and is_filled(lens.size, (width, height)):
+                lens = lens.cropped(0, 0, (width, height))
             elif lens.size != (width, height):
                 try:
                     lens = lens.rescaled((width, height))

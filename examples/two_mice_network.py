@@ -29,7 +29,7 @@ from models2d import (
     train,
 )
 from models2d.evaluation.average_precision import People, oks
-from models2d.training.judging import matched
+from models2d.training.judging import paired_individuals
 
 parser = argparse.ArgumentParser()
 parser.add_argument("data", type=Path, help="the folder with config.yaml, or a CollectedData file")
@@ -95,7 +95,7 @@ def judged(model: BottomUp, pictures: Labels) -> dict[str, np.ndarray]:
         found = model.find_all([cv2.imread(str(frame.path))])[0]
         size = (truth.max(axis=1) - truth.min(axis=1)) ** 2
         labelled = People(xy=truth, area=size.sum(axis=1) / 4)
-        for one, mine in matched(found, truth):
+        for one, mine in paired_individuals(found, truth):
             to_both = np.linalg.norm(found.xy[one] - truth, axis=-1)
             away[number, mine] = np.nan_to_num(to_both[mine], nan=np.inf)
             right[number, mine] = to_both[mine] < to_both[1 - mine]

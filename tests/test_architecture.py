@@ -195,3 +195,51 @@ def test_errors_are_not_swallowed(path):
             if isinstance(owner, ast.Name) and owner.id == "torch":
                 assert any(keyword.arg == "weights_only" for keyword in node.keywords)
             assert not (isinstance(owner, ast.Name) and owner.id == "pickle")
+
+
+REASONS = {
+    "read write recognise limit": "each file format has its own module, which is called by these names",
+    "calibrate detect evaluate reconstruct refine run train": "commands are named as on the command line",
+    "Float Int Bool Image Gray Progress": "short names for types that a test below holds equal",
+    "distort_pinhole distort_fisheye": "the same source, as it is and compiled",
+    "Frames Place": "aliases of types, which the model may not import from what calls it",
+    "invert observe prior_terms solve": "bands, series and windows of the smoother each have theirs",
+}
+"""Why a public name stands in several modules."""
+
+
+def public_definitions(path: Path) -> dict[str, str]:
+    """Return the public names that a module defines, with what they are set to where they are variables."""
+    names = {}
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names[node.name] = ""
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                names |= {
+                    one.id: ast.unparse(node.value) if node.value else ""
+                    for one in ast.walk(target)
+                    if isinstance(one, ast.Name)
+                }
+    return {name: value for name, value in names.items() if not name.startswith("_")}
+
+
+def test_a_public_name_stands_in_one_module_or_has_a_reason():
+    """A constant counts where other modules import it; else it is the business of its module alone."""
+    imported = {name for path in modules for name in imported_modules(path)}
+    homes: dict[str, set[str]] = {}
+    for path in modules:
+        for name in public_definitions(path):
+            if not name.isupper() or f"{dotted(path)}.{name}" in imported:
+                homes.setdefault(name, set()).add(dotted(path))
+    several = {name: where for name, where in homes.items() if len(where) > 1}
+    allowed = set(" ".join(REASONS).split())
+    assert not {name: where for name, where in several.items() if name not in allowed}
+    assert allowed <= set(several), "a reason for a name that stands once"
+
+
+@pytest.mark.parametrize("name", ["Float", "Int", "Bool", "Image", "Gray", "Progress"])
+def test_a_short_name_of_a_type_means_one_type(name):
+    meanings = {public_definitions(path).get(name) for path in modules} - {None}
+    assert len(meanings) == 1

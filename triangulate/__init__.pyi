@@ -23,6 +23,7 @@ from .filters import (
 from .kalman_filter import kalman as kalman
 from .kinematics import joint_angles as joint_angles
 from .kinematics import speeds as speeds
+from .other_skeleton import in_skeleton as in_skeleton
 from .points.reconstruction import reconstruct as reconstruct
 from .points.reconstruction import status_counts as status_counts
 from .points.solving import (
@@ -44,6 +45,7 @@ from .smoothing.solve_report import SolveReport as SolveReport
 from .smoothing.stated_limits import JointLimit as JointLimit
 from .smoothing.stated_limits import read_joint_limits as read_joint_limits
 from .swaps import unswap as unswap
+from .time_offsets import TimeOffsets as TimeOffsets
 from .trajectories import Status as Status
 from .trajectories import Trajectories3D as Trajectories3D
 

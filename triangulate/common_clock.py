@@ -49,7 +49,7 @@ def synchronised(tracks: Tracks2D, longest: float = 2.5) -> Tracks2D:
     ----------
     tracks : Tracks2D
     longest : float
-        Frames between two detections across which is interpolated.
+        Frames of a view, at its own rate, between two detections across which is interpolated.
 
     Returns
     -------
@@ -62,6 +62,7 @@ def synchronised(tracks: Tracks2D, longest: float = 2.5) -> Tracks2D:
     wanted = np.arange(frames) / tracks.fps
     xy, confidence = np.full(tracks.xy.shape, np.nan), np.full(tracks.confidence.shape, np.nan)
     covariance = None if tracks.covariance is None else np.full(tracks.covariance.shape, np.nan)
+    interval = [frame_interval(tracks.times[:, view]) * tracks.fps for view in range(views)]
     for view, subject, keypoint in np.ndindex(views, subjects, keypoints):
         times, seen = tracks.times[:, view], tracks.xy[:, view, subject, keypoint]
         known = np.flatnonzero(np.isfinite(seen[:, 0]) & np.isfinite(times))
@@ -73,7 +74,11 @@ def synchronised(tracks: Tracks2D, longest: float = 2.5) -> Tracks2D:
         span = at[after] - at[after - 1]
         share = (wanted - at[after - 1]) / np.where(span > 0, span, 1.0)
         slack = 0.5 / tracks.fps / np.where(span > 0, span, 1.0)
-        good = (span * tracks.fps <= longest) & (share >= -slack) & (share <= 1 + slack)
+        good = (
+            (span * tracks.fps <= longest * max(interval[view], 1.0))
+            & (share >= -slack)
+            & (share <= 1 + slack)
+        )
         early, late = known[after - 1][good], known[after][good]
         part = share[good, None]
         xy[good, view, subject, keypoint] = (1 - part) * seen[early] + part * seen[late]
@@ -82,6 +87,22 @@ def synchronised(tracks: Tracks2D, longest: float = 2.5) -> Tracks2D:
         if covariance is not None and tracks.covariance is not None:
             covariance[good, view, subject, keypoint] = tracks.covariance[near, view, subject, keypoint]
     return replace(tracks, xy=xy, confidence=confidence, covariance=covariance, times=None)
+
+
+def frame_interval(times: Float) -> float:
+    """Return the median time between a view's frames, s; 0 where it has fewer than two.
+
+    Parameters
+    ----------
+    times : (frames,) float, s
+        NaN where the view has no frame.
+
+    Returns
+    -------
+    interval : float, s
+    """
+    known = np.sort(times[np.isfinite(times)])
+    return float(np.median(np.diff(known))) if len(known) > 1 else 0.0
 
 
 def on_common_clock(tracks: Sequence[Tracks2D], fps: float | None = None) -> tuple[Tracks2D, float]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
+from calibration.geometry.similarity import fit_similarity
 from calibration.rig import Rig
-from calibration.similarity import fit_similarity
 from models2d.readers.joining import read_detections
 from triangulate.export.formats import read
 from triangulate.points.solving import triangulate_points
@@ -26,11 +27,11 @@ from triangulate.synthetic import scene as synthetic
 Float = NDArray[np.float64]
 
 TRIAL = "walk"
-HELD_OUT = 1000
+HELD_OUT_POINTS = 1000
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Comparison:
+class TruthComparison(ReadOnlyArrays):
     """The results of the demo beside the truth.
 
     Attributes
@@ -41,7 +42,7 @@ class Comparison:
         Error of points in the volume that no stage has seen, seen without noise through the calibrated rig.
     pixels : (n,) float, px
         Error of all detections.
-    found : float
+    detected : float
         Share of the keypoints inside the images that were detected.
     raw, smoothed : (n,) float, m
         3D errors of the points that both have.
@@ -50,7 +51,7 @@ class Comparison:
     centers: Float
     held_out: Float
     pixels: Float
-    found: float
+    detected: float
     raw: Float
     smoothed: Float
 
@@ -113,7 +114,7 @@ def run_demo(folder: Path, scene: synthetic.Scene, progress: Progress | None = N
         yield outcome
 
 
-def compare(project: Project, scene: synthetic.Scene) -> Comparison:
+def compare_with_truth(project: Project, scene: synthetic.Scene) -> TruthComparison:
     """Hold the results of the demo against the truth.
 
     The world of a calibration is a choice, so the truth is first moved onto it rigidly, without scaling, by
@@ -126,10 +127,10 @@ def compare(project: Project, scene: synthetic.Scene) -> Comparison:
 
     Returns
     -------
-    comparison : Comparison
+    comparison : TruthComparison
     """
     rig, folder = Rig.load(project.rig_file).select(scene.rig.names), project.results(TRIAL)
-    points = np.random.default_rng(1).uniform([-0.6, -0.6, 0.05], [0.6, 0.6, 1.3], size=(HELD_OUT, 3))
+    points = np.random.default_rng(1).uniform([-0.6, -0.6, 0.05], [0.6, 0.6, 1.3], size=(HELD_OUT_POINTS, 3))
     seen = triangulate_points(scene.rig.project(points), rig, method="refined")
     _, found_from_true = fit_similarity(points, seen, scale=False)
     true_xyz = found_from_true.apply(scene.xyz.reshape(-1, 3)).reshape(scene.xyz.shape)
@@ -140,22 +141,22 @@ def compare(project: Project, scene: synthetic.Scene) -> Comparison:
     raw, smoothed = (read(folder / f"{name}.parquet") for name in ("raw", "trajectories"))
     errors = [np.linalg.norm(points.xyz[:, 0] - true_xyz, axis=-1) for points in (raw, smoothed)]
     both = np.isfinite(errors[0]) & np.isfinite(errors[1])
-    return Comparison(
+    return TruthComparison(
         centers=np.linalg.norm(rig.centers - found_from_true.apply(scene.rig.centers), axis=-1),
         held_out=np.linalg.norm(seen - found_from_true.apply(points), axis=-1),
         pixels=pixels[np.isfinite(pixels)],
-        found=float(np.isfinite(pixels).mean()),
+        detected=float(np.isfinite(pixels).mean()),
         raw=errors[0][both],
         smoothed=errors[1][both],
     )
 
 
-def table(comparison: Comparison, outcomes: list[Outcome]) -> str:
+def comparison_table(comparison: TruthComparison, outcomes: list[Outcome]) -> str:
     """Lay out the comparison and the seconds of each stage.
 
     Parameters
     ----------
-    comparison : Comparison
+    comparison : TruthComparison
     outcomes : list of Outcome
 
     Returns
@@ -173,7 +174,7 @@ def table(comparison: Comparison, outcomes: list[Outcome]) -> str:
     ]
     lines = [f"{name:<24}" + "".join(f"{cell:>12}" for cell in cells) for name, *cells in rows]
     lines.insert(1, "-" * len(lines[0]))
-    lines.append(f"{100 * comparison.found:.1f}% of all keypoints were detected")
+    lines.append(f"{100 * comparison.detected:.1f}% of all keypoints were detected")
     seconds = ", ".join(f"{outcome.stage} {outcome.seconds:.1f}" for outcome in outcomes)
     total = sum(outcome.seconds for outcome in outcomes)
     return "\n".join([*lines, "", f"seconds: {seconds}; total {total:.1f}"])

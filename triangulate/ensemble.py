@@ -18,7 +18,7 @@ NORMAL = 1.4826
 def combine(members: Sequence[Tracks2D], floor: float = 0.5) -> Tracks2D:
     """Take the median of an ensemble's detections, with their spread as covariance.
 
-    Networks trained alike share mistakes that their spread does not show, so the spread is a lower bound: the
+    Networks trained alike share errors that their spread does not show, so the spread is a lower bound: the
     smoother finds the factor on the covariance's root for each view and keypoint.
 
     Parameters

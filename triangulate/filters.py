@@ -89,7 +89,7 @@ def savitzky_golay(trajectories: Trajectories3D, window: float = 0.15, order: in
     return over_stretches(trajectories, fit)
 
 
-def median(trajectories: Trajectories3D, window: float = 0.1) -> Trajectories3D:
+def median_filter(trajectories: Trajectories3D, window: float = 0.1) -> Trajectories3D:
     """Take the median around every frame, coordinate by coordinate.
 
     Parameters

@@ -104,7 +104,7 @@ def smooth_point(
     F, Q = motion(dt, jerk_sigma)
     first = int(np.argmax(seen))
     mean = np.concatenate([xyz[first], np.zeros(6)])
-    # Nothing is known of the start but that a body moves at m/s and turns within centimetres.
+    # Diffuse start: standard deviations of 10 m, 100 m/s and 1000 m/s2.
     P = np.diag([1e2] * 3 + [1e4] * 3 + [1e6] * 3)
     means: Float = np.empty((frames, 9))
     spreads: Float = np.empty((frames, 9, 9))

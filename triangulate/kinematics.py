@@ -125,15 +125,11 @@ def velocities(trajectories: Trajectories3D) -> Float:
     Returns
     -------
     velocity : (frames, subjects, keypoints, 3) float, m/s, world
-        v[t] = (x[t + 1] - x[t - 1]) fps / 2; one-sided at the first and last frame; NaN beside a gap.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two frames.
+        v[t] = (x[t + 1] - x[t - 1]) fps / 2; one-sided at the first and last frame; NaN beside a gap and for
+        a single frame.
     """
     if len(trajectories.xyz) < 2:
-        raise ValueError(f"a velocity needs at least 2 frames, got {len(trajectories.xyz)}")
+        return np.full(trajectories.xyz.shape, np.nan)
     return np.gradient(trajectories.xyz, 1 / trajectories.fps, axis=0)
 
 
@@ -147,11 +143,6 @@ def speeds(trajectories: Trajectories3D) -> Float:
     Returns
     -------
     speed : (frames, subjects, keypoints) float, m/s
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two frames.
     """
     return np.linalg.norm(velocities(trajectories), axis=-1)
 

@@ -20,7 +20,7 @@ Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 CAP = 25.0
-"""Squared standardised residual beyond which a detection counts as a mistake, whatever its size."""
+"""Squared standardised residual beyond which a detection counts as an outlier, whatever its size."""
 
 MARGIN = 20.0
 """By how much swapping must lower the cost: some 10 in log likelihood, so that noise never swaps."""
@@ -121,14 +121,14 @@ def swaps_of_pair(xy: Float, information: Float, rig: Rig) -> Bool:
     """
     frames, views = xy.shape[:2]
     flip = np.zeros((frames, views), dtype=np.bool_)
-    cost, points = fit(xy, information, flip, rig)
+    cost, points = labelling_cost(xy, information, flip, rig)
     for _ in range(views):
         # The best view first: taking any that helps, two wrongs may agree and outvote the third.
         trials = []
         for view in range(views):
             trial = flip.copy()
             trial[:, view] ^= True
-            trials.append((trial, *fit(xy, information, trial, rig)))
+            trials.append((trial, *labelling_cost(xy, information, trial, rig)))
         best = np.argmin([trial_cost for _, trial_cost, _ in trials], axis=0)
         before = cost.copy()
         for view, (trial, new_cost, new_points) in enumerate(trials):
@@ -136,10 +136,10 @@ def swaps_of_pair(xy: Float, information: Float, rig: Rig) -> Bool:
             flip[better], cost[better], points[better] = trial[better], new_cost[better], new_points[better]
         if (cost == before).all():
             break
-    return flip ^ jumps(points, separation_noise(points))[:, None]
+    return flip ^ exchanged_frames(points, separation_noise(points))[:, None]
 
 
-def fit(xy: Float, information: Float, flip: Bool, rig: Rig) -> tuple[Float, Float]:
+def labelling_cost(xy: Float, information: Float, flip: Bool, rig: Rig) -> tuple[Float, Float]:
     """Triangulate both points under a labelling; return its cost in every frame and the points.
 
     Parameters
@@ -174,7 +174,7 @@ def separation_noise(points: Float) -> float:
     return float(np.median(known)) if known.size else 0.0
 
 
-def jumps(points: Float, step: float) -> Bool:
+def exchanged_frames(points: Float, step: float) -> Bool:
     """Find the frames in which both points stand where the other one was, by the shorter path through time.
 
     The labelling that more frames have from the start counts as the right one.

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
+
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
@@ -13,7 +15,7 @@ MOST_COLUMNS = 40
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Sighting:
+class Sighting(ReadOnlyArrays):
     """Markers seen in some images.
 
     Attributes

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.camera import Intrinsics
 
 Float = NDArray[np.float64]
@@ -22,7 +23,7 @@ LEAST_WIDTH = 0.1
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class BoardPoses:
+class BoardPoses(ReadOnlyArrays):
     """Candidate poses of the board before one camera.
 
     Attributes
@@ -36,6 +37,21 @@ class BoardPoses:
     R: Float
     t: Float
     error: Float
+
+    def at(self, frames: NDArray[np.int64]) -> "BoardPoses":
+        """Keep some frames."""
+        return BoardPoses(R=self.R[frames], t=self.t[frames], error=self.error[frames])
+
+    def turned(self, turn: Float, middle: Float) -> "BoardPoses":
+        """Return the poses of the board turned by a rotation (3, 3) about its middle (3,) m, board."""
+        R = self.R @ turn
+        return BoardPoses(R=R, t=self.t + (self.R - R) @ middle, error=self.error)
+
+    def joined(self, other: "BoardPoses") -> "BoardPoses":
+        """Add another's candidates to those of every frame."""
+        pairs = ((self.R, other.R), (self.t, other.t), (self.error, other.error))
+        R, t, error = (np.concatenate(pair, axis=1) for pair in pairs)
+        return BoardPoses(R=R, t=t, error=error)
 
 
 def board_poses(xy: Float, board: Float, intrinsics: Intrinsics) -> BoardPoses:

@@ -3,7 +3,7 @@
 The poses of the board, six unknowns per frame and by far the most numerous, are eliminated from the normal
 equations frame by frame; what is left has the size of the rig and is solved densely (Brown 1976; Triggs et
 al. 2000, "Bundle adjustment: a modern synthesis", section 6). The loss is Cauchy's, in multiples of each
-view's noise, by iterated weights (they fall off as 1/r2, so an outlier loses its pull).
+view's noise, by iterated weights (they fall off as 1/r2, so the influence of a gross outlier tends to zero).
 """
 
 from dataclasses import dataclass, replace
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from calibration.bundle import kernels
-from calibration.bundle.kernels import PER_VIEW
+from calibration.bundle.kernels import VIEW_UNKNOWNS
 from calibration.bundle.parameters import Free
 from calibration.bundle.problem import Corners, Unknowns
+from calibration.geometry.rotations import stepped_poses
 
 Float = NDArray[np.float64]
 
@@ -27,8 +28,12 @@ SIGMA_RATIO = 4.0
 """How many times more or less noise than usual a view can have; beyond that it is wrong, not noisy."""
 
 
+STUCK = 10.0
+"""Tolerances of cost that a step may still promise where none lowers it: rounding, at a minimum."""
+
+
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Solution:
+class BoardSolution:
     """Result of a refinement.
 
     Attributes
@@ -74,14 +79,14 @@ def residuals(corners: Corners, unknowns: Unknowns) -> Float:
         NaN behind a camera.
     """
     out = np.empty_like(corners.xy)
-    kernels.errors(
+    kernels.corner_residuals(
         corners.groups, corners.start, corners.corner, corners.xy, unknowns.lens, unknowns.model, unknowns.Rc,
         unknowns.tc, unknowns.Rb, unknowns.tb, unknowns.points, unknowns.twist, unknowns.delay, out,
     )  # fmt: skip
     return out
 
 
-def noise(corners: Corners, residual: Float, views: int, *, floor: float = 0.02) -> Float:
+def view_noise(corners: Corners, residual: Float, views: int, *, floor: float = 0.02) -> Float:
     """Estimate each view's noise from the median length of its residuals.
 
     Parameters
@@ -109,20 +114,20 @@ def normal_equations(corners: Corners, unknowns: Unknowns, free: Free, sigma: Fl
     """Build the normal equations of the free unknowns at an estimate, priors included."""
     views, frames, count = len(unknowns.lens), len(unknowns.Rb), len(unknowns.board)
     with_board = free.moves_corners
-    n = PER_VIEW * views + 3 * count * with_board
+    n = VIEW_UNKNOWNS * views + 3 * count * with_board
     H, g = np.zeros((n, n)), np.zeros(n)
     W, V, h = np.zeros((frames, 6, n)), np.zeros((frames, 6, 6)), np.zeros((frames, 6))
-    kernels.normal_equations(
+    kernels.add_normal_equations(
         corners.groups, corners.start, corners.corner, corners.xy, unknowns.lens, unknowns.model, unknowns.Rc,
         unknowns.tc, unknowns.Rb, unknowns.tb, unknowns.points, unknowns.twist, unknowns.delay, sigma, c2,
         H, g, W, V, h, with_board,
     )  # fmt: skip
     H = np.tril(H) + np.tril(H, -1).T
     A = free.derivative(unknowns)[:n]
-    pull = free.prior @ (free.mean - free.read(unknowns))
+    prior_gradient = free.prior @ (free.mean - free.read(unknowns))
     return Normal(
         H=A.T @ (A.T @ H).T + free.prior,
-        g=A.T @ g + pull,
+        g=A.T @ g + prior_gradient,
         W=(W.reshape(6 * frames, n) @ A).reshape(frames, 6, A.shape[1]),
         V=V,
         h=h,
@@ -155,23 +160,23 @@ def move(unknowns: Unknowns, free: Free, dx: Float, dframes: Float) -> Unknowns:
     """Apply a step."""
     full = free.spread @ dx
     views = len(unknowns.lens)
-    change = full[: PER_VIEW * views].reshape(views, PER_VIEW)
-    offsets, links = np.split(full[PER_VIEW * views :], [3 * len(unknowns.board)])
+    change = full[: VIEW_UNKNOWNS * views].reshape(views, VIEW_UNKNOWNS)
+    offsets, links = np.split(full[VIEW_UNKNOWNS * views :], [3 * len(unknowns.board)])
     board = unknowns.board + offsets.reshape(-1, 3) if free.moves_board else unknowns.board
     Ro, to = unknowns.Ro.copy(), unknowns.to.copy()
     for link, step_of in enumerate(links.reshape(-1, 6), start=1):
         Ro[link] = kernels.rotation(step_of[:3]) @ Ro[link]
         to[link] += step_of[3:]
-    turn_c = np.array([kernels.rotation(w) for w in change[:, 16:19]])
-    turn_b = np.array([kernels.rotation(w) for w in dframes[:, :3]])
+    Rc, tc = stepped_poses(unknowns.Rc, unknowns.tc, change[:, 16:22])
+    Rb, tb = stepped_poses(unknowns.Rb, unknowns.tb, dframes)
     return replace(
         unknowns,
         lens=unknowns.lens + change[:, :16],
-        Rc=turn_c @ unknowns.Rc,
-        tc=np.einsum("vij,vj->vi", turn_c, unknowns.tc) + change[:, 19:22],
-        late=unknowns.late + change[:, 22],
-        Rb=turn_b @ unknowns.Rb,
-        tb=np.einsum("fij,fj->fi", turn_b, unknowns.tb) + dframes[:, 3:],
+        Rc=Rc,
+        tc=tc,
+        clock_offset=unknowns.clock_offset + change[:, 22],
+        Rb=Rb,
+        tb=tb,
         board=board,
         Ro=Ro,
         to=to,
@@ -182,11 +187,11 @@ def total_cost(corners: Corners, unknowns: Unknowns, free: Free, sigma: Float, c
     """Robust cost of all observations plus priors."""
     residual = residuals(corners, unknowns)
     off = free.read(unknowns) - free.mean
-    data = kernels.cost(residual, np.ascontiguousarray(corners.groups[:, 1]), corners.start, sigma, c2)
+    data = kernels.cauchy_cost(residual, np.ascontiguousarray(corners.groups[:, 1]), corners.start, sigma, c2)
     return float(data + off @ free.prior @ off)
 
 
-def refine(
+def adjust(
     corners: Corners,
     unknowns: Unknowns,
     free: Free,
@@ -195,7 +200,7 @@ def refine(
     loss: float = 2.5,
     iterations: int = 60,
     tolerance: float = 1e-6,
-) -> Solution:
+) -> BoardSolution:
     """Minimise the robust reprojection error.
 
     Parameters
@@ -215,30 +220,37 @@ def refine(
 
     Returns
     -------
-    solution : Solution
+    solution : BoardSolution
     """
     c2 = loss * loss
     before = current = total_cost(corners, unknowns, free, sigma, c2)
     damping, converged, count = 1e-7, False, 0
     for count in range(1, iterations + 1):  # noqa: B007
         normal = normal_equations(corners, unknowns, free, sigma, c2)
-        accepted, gain = False, 0.0
+        accepted, gain, promised = False, 0.0, np.inf
         while damping < 1e12:
             try:
-                trial = move(unknowns, free, *step(normal, damping))
+                dx, dframes = step(normal, damping)
+                trial = move(unknowns, free, dx, dframes)
             except linalg.LinAlgError:
                 damping = max(damping * 10, 1e-7)
                 continue
+            if not np.isfinite(promised):
+                promised = float(dx @ normal.g + np.sum(dframes * normal.h))
             cost = total_cost(corners, trial, free, sigma, c2)
             if cost <= current:
                 accepted, gain = True, current - cost
                 unknowns, current, damping = trial, cost, damping * 0.1
                 break
             damping = max(damping * 10, 1e-7)
-        if not accepted or gain <= tolerance * current:
+        if not accepted:
+            # At a minimum the equations promise nothing; where they do and no damping helps, it is none.
+            converged = promised <= STUCK * tolerance * current
+            break
+        if gain <= tolerance * current:
             converged = True
             break
-    return Solution(
+    return BoardSolution(
         unknowns=unknowns,
         sigma=sigma,
         cost_before=before,

@@ -11,17 +11,13 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.bundle.problem import Unknowns
+from calibration.corners.sightings import usual_interval
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 WIDEST_GAP = 3.0
 """Neighbours farther apart than this many usual intervals say nothing about the motion in between."""
-
-
-def usual_interval(instant: Float) -> float:
-    """Median time between frames; 1 for a single frame."""
-    return float(np.median(np.diff(np.sort(instant)))) if len(instant) > 1 else 1.0
 
 
 def with_motion(unknowns: Unknowns, instant: Float, stamp: Float) -> Unknowns:

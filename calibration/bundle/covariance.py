@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.bundle.adjustment import kernels, normal_equations, reduced
-from calibration.bundle.kernels import LENS, PER_VIEW, POSE
+from calibration.bundle.kernels import AFTER_POSE, LENS, VIEW_UNKNOWNS
 from calibration.bundle.parameters import Free
 from calibration.bundle.problem import Corners, Unknowns
 from calibration.errors import CalibrationError
@@ -20,7 +21,7 @@ Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Uncertainty:
+class Uncertainty(ReadOnlyArrays):
     """Covariance of everything that was estimated.
 
     Attributes
@@ -154,12 +155,12 @@ def _undetermined(poses: int) -> str:
 
 def _lens_deviations(free: Free, covariance: Float, views: int) -> Float:
     """Give every view the standard deviations of its own numbers, also where views share them."""
-    spread = free.spread[: views * PER_VIEW].toarray().reshape(views, PER_VIEW, -1)[:, :LENS]
+    spread = free.spread[: views * VIEW_UNKNOWNS].toarray().reshape(views, VIEW_UNKNOWNS, -1)[:, :LENS]
     return np.asarray(np.sqrt(np.einsum("vin,nm,vim->vi", spread, covariance, spread, optimize=True)))
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class PointError:
+class PointError(ReadOnlyArrays):
     """Expected error of triangulated points.
 
     Attributes
@@ -201,7 +202,7 @@ def point_error(
         NaN where fewer than two cameras see a point.
     """
     points, views = visible.shape
-    J = np.empty((points, views, 2, POSE))
+    J = np.empty((points, views, 2, AFTER_POSE))
     kernels.sensitivities(
         unknowns.from_first_camera(xyz), unknowns.lens, unknowns.model, unknowns.Rc, unknowns.tc, J
     )
@@ -213,9 +214,9 @@ def point_error(
     N[~enough] = np.eye(3)
     inverse = np.linalg.inv(N)
     lever = np.einsum("nkl,nvil,nvij->nkvj", inverse, by_point, J, optimize=True)
-    full = np.zeros((points * 3, views, PER_VIEW))
-    full[:, :, :POSE] = -lever.reshape(points * 3, views, POSE)
-    moved = full.reshape(points * 3, views * PER_VIEW) @ free.spread[: views * PER_VIEW]
+    full = np.zeros((points * 3, views, VIEW_UNKNOWNS))
+    full[:, :, :AFTER_POSE] = -lever.reshape(points * 3, views, AFTER_POSE)
+    moved = full.reshape(points * 3, views * VIEW_UNKNOWNS) @ free.spread[: views * VIEW_UNKNOWNS]
     usable = np.repeat(enough, 3)
     moved[usable] -= _rigid_part(unknowns.from_first_camera(xyz)[enough], moved[usable])
     variance = (

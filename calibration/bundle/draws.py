@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.bundle.adjustment import move
 from calibration.bundle.parameters import Free
 from calibration.bundle.problem import Unknowns
@@ -15,7 +16,7 @@ Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class RigDistribution:
+class RigDistribution(ReadOnlyArrays):
     """The posterior of a calibration, a normal distribution of its free unknowns.
 
     Attributes
@@ -65,7 +66,7 @@ class RigDistribution:
         return tuple(rigs)
 
 
-def placed_like(rig: Rig, original: Rig, placed: Rig) -> Rig:
+def moved_like(rig: Rig, original: Rig, placed: Rig) -> Rig:
     """Carry a rig along as another one was moved and scaled.
 
     Parameters

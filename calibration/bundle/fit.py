@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.bundle.adjustment import Solution
+from calibration.arrays import ReadOnlyArrays
+from calibration.bundle.adjustment import BoardSolution
 from calibration.bundle.covariance import Uncertainty
 from calibration.bundle.problem import Corners
 from calibration.bundle.selection import Selection
@@ -15,7 +16,7 @@ Int = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Fit:
+class Fit(ReadOnlyArrays):
     """A finished adjustment.
 
     Attributes
@@ -25,7 +26,7 @@ class Fit:
     corners : Corners
     selection : Selection
         What was left free, and why.
-    solution : Solution
+    solution : BoardSolution
     residual : (observations, 2) float, px
     rejected : (observations,) bool
     uncertainty : Uncertainty
@@ -34,7 +35,7 @@ class Fit:
     frames: Int
     corners: Corners
     selection: Selection
-    solution: Solution
+    solution: BoardSolution
     residual: Float
     rejected: NDArray[np.bool_]
     uncertainty: Uncertainty

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.bundle.adjustment import refine, residuals
+from calibration.arrays import ReadOnlyArrays
+from calibration.bundle.adjustment import adjust, residuals
 from calibration.bundle.parameters import Choice, free_unknowns
 from calibration.bundle.problem import Corners, Unknowns
 from calibration.bundle.staging import LOSS, settle
+from calibration.geometry.nearest_points import nearest_to_rays, ray_directions
 from calibration.rig import Rig
 
 Float = NDArray[np.float64]
@@ -19,7 +21,7 @@ BLOCKS_PER_FOLD = 4
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class HeldOut:
+class HeldOut(ReadOnlyArrays):
     """Errors on board views that were left out of the fit, over all folds.
 
     Attributes
@@ -40,6 +42,12 @@ class HeldOut:
     rejected : int
         Observations left out of the distances since they contradicted the fit of all frames too.
     observations : int
+    median : float, m
+        Median absolute error of the distances of all pairs of corners, against the board as estimated.
+    weakest : tuple of int
+        The views that alone see the distances with the largest median error.
+    weakest_median : float, m
+        That error.
     """
 
     folds: int
@@ -52,6 +60,9 @@ class HeldOut:
     outside: int
     rejected: int
     observations: int
+    median: float = float("nan")
+    weakest: tuple[int, ...] = ()
+    weakest_median: float = float("nan")
 
 
 def fold_frames(frames: int, folds: int) -> list[Int]:
@@ -65,7 +76,7 @@ def fold_frames(frames: int, folds: int) -> list[Int]:
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Fold:
+class Fold(ReadOnlyArrays):
     """A fit without some frames, and those frames with only their board poses fitted.
 
     Attributes
@@ -73,7 +84,7 @@ class Fold:
     test : (frames,) int
     train_frames : (frames,) int
     train : Unknowns
-    placed : Unknowns
+    reposed : Unknowns
         Lenses, places and board of the fit, poses of the held-out frames.
     corners : Corners
         Of the held-out frames.
@@ -85,7 +96,7 @@ class Fold:
     test: Int
     train_frames: Int
     train: Unknowns
-    placed: Unknowns
+    reposed: Unknowns
     corners: Corners
     residual: Float
     sigma: Float
@@ -113,47 +124,33 @@ def leave_out(
         rounds=rounds,
         tolerance=1e-5,
     )
-    placed = unknowns.at_frames(test).with_rig_of(solution.unknowns)
+    reposed = unknowns.at_frames(test).with_rig_of(solution.unknowns)
     corners = Corners.from_array(xy[test])
     nothing = replace(choice, stages=("none",) * len(choice.stages), place=False, shape="rigid", time=False)
-    free = free_unknowns(nothing, placed, sizes, nominal)
-    placed = refine(corners, placed, free, solution.sigma, loss=LOSS).unknowns
+    free = free_unknowns(nothing, reposed, sizes, nominal)
+    reposed = adjust(corners, reposed, free, solution.sigma, loss=LOSS).unknowns
     return Fold(
         test=test,
         train_frames=train,
         train=solution.unknowns,
-        placed=placed,
+        reposed=reposed,
         corners=corners,
-        residual=residuals(corners, placed),
+        residual=residuals(corners, reposed),
         sigma=solution.sigma,
     )
 
 
-PARALLEL = 1e-13
-"""Determinant of a point's equations, per ray, up to which its rays are parallel."""
-
-
-def triangulated(rig: Rig, xy: Float) -> Float:
+def triangulated_corners(rig: Rig, xy: Float) -> Float:
     """Nearest point to the rays of all views, (frames, views, corners, 2) px -> (frames, corners, 3) m."""
     uv = rig.undistort(np.swapaxes(xy, 1, 2))
-    A, b, seen = np.zeros((*uv.shape[:2], 3, 3)), np.zeros((*uv.shape[:2], 3)), np.zeros(uv.shape[:2])
-    middle = rig.centers.mean(axis=0)
+    seen = np.isfinite(uv[..., 0])
+    direction = np.empty((*uv.shape[:-1], 3))
     for view, camera in enumerate(rig.cameras):
-        ok = np.isfinite(uv[:, :, view, 0])
-        ray = np.concatenate([np.nan_to_num(uv[:, :, view]), np.ones((*ok.shape, 1))], axis=-1) @ camera.R
-        ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
-        across = np.where(ok[..., None, None], np.eye(3) - ray[..., :, None] * ray[..., None, :], 0.0)
-        A += across
-        b += across @ (camera.center - middle)
-        seen += ok
-    lost = (seen < 2) | ~(np.linalg.det(A / np.maximum(seen, 1)[..., None, None]) > PARALLEL)
-    A[lost] = np.eye(3)
-    xyz = np.linalg.solve(A, b[..., None])[..., 0] + middle
-    xyz[lost] = np.nan
-    return np.asarray(xyz)
+        direction[:, :, view] = ray_directions(np.nan_to_num(uv[:, :, view]), camera.R)
+    return nearest_to_rays(rig.centers, direction, seen.astype(np.float64))
 
 
-def summed_up(
+def sum_up_folds(
     xy: Float,
     folds: list[Fold],
     rigs: list[Rig],
@@ -185,19 +182,24 @@ def summed_up(
     square = squares[board_of[one]]
     neighbours = np.abs(true - square) < 1e-3 * square
     off, off_nominal, scatter = [], [], []
+    by_views: dict[tuple[int, ...], list[Float]] = {}
     outside = 0
     for fold, rig in zip(folds, rigs, strict=True):
         kept, out = _trusted(np.where(rejected[..., None], np.nan, xy)[fold.test], rig)
         outside += out
-        xyz = triangulated(rig, kept)
+        xyz = triangulated_corners(rig, kept)
         length = np.linalg.norm(xyz[:, one] - xyz[:, other], axis=-1)
         board = fold.train.board
         off.append(length - np.linalg.norm(board[one] - board[other], axis=1))
+        for views, miss in _by_views(kept, off[-1], one, other):
+            by_views.setdefault(views, []).append(miss)
         off_nominal.append(length - true)
         often = np.isfinite(length).sum(axis=0) >= 3
         scatter.append(np.nanvar(length[:, often], axis=0))
     error = np.concatenate(off)
     near = error[:, neighbours]
+    medians = {views: _median(np.abs(np.concatenate(rows))) for views, rows in by_views.items()}
+    weakest = max(medians, key=lambda views: medians[views], default=())
     return HeldOut(
         folds=len(folds),
         neighbour_bias=_mean(near),
@@ -209,7 +211,34 @@ def summed_up(
         outside=outside,
         rejected=int(rejected.sum()),
         observations=int(np.isfinite(xy[..., 0]).sum()),
+        median=_median(np.abs(error)),
+        weakest=weakest,
+        weakest_median=medians.get(weakest, float("nan")),
     )
+
+
+FEWEST_DISTANCES = 100
+"""Distances that the same views must see for their median to be told."""
+
+
+def _by_views(xy: Float, error: Float, one: Int, other: Int) -> list[tuple[tuple[int, ...], Float]]:
+    """Errors of distances, (frames, pairs), by the views that see both of their ends, frame by frame."""
+    seen = np.isfinite(xy[..., 0])
+    groups: dict[tuple[int, ...], list[Float]] = {}
+    for frame in range(len(xy)):
+        both = seen[frame][:, one] & seen[frame][:, other]
+        code = (1 << np.arange(len(both))) @ both
+        for value in np.unique(code):
+            views = tuple(view for view in range(len(both)) if value >> view & 1)
+            miss = error[frame, code == value]
+            groups.setdefault(views, []).append(miss[np.isfinite(miss)])
+    joined = ((views, np.concatenate(rows)) for views, rows in groups.items() if len(views) >= 2)
+    return [(views, rows) for views, rows in joined if len(rows) >= FEWEST_DISTANCES]
+
+
+def _median(values: Float) -> float:
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if values.size else float("nan")
 
 
 def _mean(values: Float) -> float:

@@ -19,10 +19,10 @@ ANGLE = 2
 """Value of `model` for an angle polynomial with OpenCV's other terms (see `lens_conversion`)."""
 
 LENS = 16
-POSE = 22
-PER_VIEW = 23
+AFTER_POSE = 22
+VIEW_UNKNOWNS = 23
 BEHIND = 1e6
-"""Squared error, px2, of a corner behind its camera: a constant, so such a corner never pulls."""
+"""Squared error, px2, of a corner behind its camera: a constant, so such a corner has no influence."""
 
 
 @njit(cache=True, error_model="numpy")
@@ -113,7 +113,7 @@ def weigh(e2, c2):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def errors(groups, start, corner, xy, lens, model, Rc, tc, Rb, tb, board, twist, delay, out):
+def corner_residuals(groups, start, corner, xy, lens, model, Rc, tc, Rb, tb, board, twist, delay, out):
     """Fill observed minus predicted, (observations, 2) px; NaN behind a camera."""
     spare = np.zeros((2, 12))
     for g in range(len(groups)):
@@ -135,7 +135,7 @@ def errors(groups, start, corner, xy, lens, model, Rc, tc, Rb, tb, board, twist,
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def cost(residual, group_view, start, sigma, c2):
+def cauchy_cost(residual, group_view, start, sigma, c2):
     """Sum of the robust losses over all observations."""
     total = 0.0
     for g in range(len(group_view)):
@@ -181,7 +181,7 @@ def sensitivities(xyz, lens, model, Rc, tc, out):
 
     The last three columns are the derivative by the point in camera coordinates.
     """
-    dk, spare, J = np.zeros((2, 12)), np.zeros((2, 12)), np.zeros((2, POSE))
+    dk, spare, J = np.zeros((2, 12)), np.zeros((2, 12)), np.zeros((2, AFTER_POSE))
     for n in range(len(xyz)):
         for v in range(len(lens)):
             X = Rc[v] @ xyz[n] + tc[v]
@@ -193,7 +193,7 @@ def sensitivities(xyz, lens, model, Rc, tc, out):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def normal_equations(
+def add_normal_equations(
     groups,
     start,
     corner,
@@ -234,11 +234,11 @@ def normal_equations(
         Whether the corners' offsets are unknown.
     """
     views = len(lens)
-    J = np.zeros((2, POSE))
+    J = np.zeros((2, AFTER_POSE))
     dk, spare = np.zeros((2, 12)), np.zeros((2, 12))
-    A = np.zeros((POSE, POSE))
-    b = np.zeros(POSE)
-    S = np.zeros((POSE, 3 * len(board)))
+    A = np.zeros((AFTER_POSE, AFTER_POSE))
+    b = np.zeros(AFTER_POSE)
+    S = np.zeros((AFTER_POSE, 3 * len(board)))
     for q in range(len(groups)):
         f, v = groups[q]
         R1, t1 = _carried(Rb[f], tb[f], twist[f], delay[f, v])
@@ -260,7 +260,7 @@ def normal_equations(
             if not e2 < BEHIND:
                 continue
             weight = weigh(e2 * inverse, c2)[1] * inverse
-            for i in range(POSE):
+            for i in range(AFTER_POSE):
                 a0, a1 = weight * J[0, i], weight * J[1, i]
                 b[i] += a0 * rx + a1 * ry
                 for m in range(i + 1):
@@ -272,15 +272,15 @@ def normal_equations(
                     d0 = p00 * R[0, c] + p01 * R[1, c] + p02 * R[2, c]
                     d1 = p10 * R[0, c] + p11 * R[1, c] + p12 * R[2, c]
                     column = 3 * j + c
-                    row = PER_VIEW * views + column
+                    row = VIEW_UNKNOWNS * views + column
                     g[row] += weight * (d0 * rx + d1 * ry)
-                    for i in range(POSE):
+                    for i in range(AFTER_POSE):
                         S[i, column] = weight * (J[0, i] * d0 + J[1, i] * d1)
                     for e in range(c + 1):
                         e0 = p00 * R[0, e] + p01 * R[1, e] + p02 * R[2, e]
                         e1 = p10 * R[0, e] + p11 * R[1, e] + p12 * R[2, e]
-                        H[row, PER_VIEW * views + 3 * j + e] += weight * (d0 * e0 + d1 * e1)
-        for i in range(POSE):
+                        H[row, VIEW_UNKNOWNS * views + 3 * j + e] += weight * (d0 * e0 + d1 * e1)
+        for i in range(AFTER_POSE):
             for m in range(i):
                 A[m, i] = A[i, m]
         _spread(q, f, v, start, corner, Rc, tc, twist, delay, A, b, S, H, g, W, V, h, with_board, views)
@@ -294,14 +294,14 @@ def _spread(q, f, v, start, corner, Rc, tc, twist, delay, A, b, S, H, g, W, V, h
     if delay[f, v] != 0.0:  # the board's pose changes before it is carried on
         moved_R, moved_t = _carried(np.eye(3), np.zeros(3), twist[f], delay[f, v])
         adjoint = adjoint @ _adjoint(moved_R, moved_t)
-    T = np.zeros((POSE, 7))  # camera unknowns -> time offset, board pose
+    T = np.zeros((AFTER_POSE, 7))  # camera unknowns -> time offset, board pose
     T[16:22, 0] = motion
     T[16:22, 1:] = adjoint
     AT = A @ T
     TAT = T.T @ AT
     Tb = T.T @ b
-    first = PER_VIEW * v
-    last = first + POSE
+    first = VIEW_UNKNOWNS * v
+    last = first + AFTER_POSE
     H[first:last, first:last] += A
     H[last, first:last] += AT[:, 0]
     H[first:last, last] += AT[:, 0]
@@ -313,11 +313,11 @@ def _spread(q, f, v, start, corner, Rc, tc, twist, delay, A, b, S, H, g, W, V, h
     V[f] += TAT[1:, 1:]
     h[f] += Tb[1:]
     if with_board:
-        offset = PER_VIEW * views
+        offset = VIEW_UNKNOWNS * views
         for n in range(start[q], start[q + 1]):
             for c in range(3):
                 column = 3 * corner[n] + c
-                for i in range(POSE):
+                for i in range(AFTER_POSE):
                     H[offset + column, first + i] += S[i, column]
                 for a in range(7):
                     carried = 0.0
@@ -327,5 +327,5 @@ def _spread(q, f, v, start, corner, Rc, tc, twist, delay, A, b, S, H, g, W, V, h
                         H[offset + column, last] += carried
                     else:
                         W[f, a - 1, offset + column] += carried
-                for i in range(POSE):
+                for i in range(AFTER_POSE):
                     S[i, column] = 0.0

@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.arrays import frozen
-
-LENS_NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6", "s1", "s2", "s3", "s4")
-"""Numbers of a lens in the order of the kernels."""
+from calibration.geometry.lens import LENS_NAMES
 
 
 def lens_names(model: str) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ THICKNESS_SIGMA = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class BoardLinks:
     """What is known about how boards are fixed to each other.
 
     Attributes

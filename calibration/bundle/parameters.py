@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from calibration.bundle.board_shape import OFFSET_SIGMA, board_basis, board_prior
-from calibration.bundle.kernels import PER_VIEW
-from calibration.bundle.lens_rules import LENS_NAMES, LensRules, lens_names
-from calibration.bundle.links import Link, corner_derivative, link_values
+from calibration.bundle.kernels import VIEW_UNKNOWNS
+from calibration.bundle.lens_rules import LensRules, lens_names
+from calibration.bundle.links import BoardLinks, corner_derivative, link_values
 from calibration.bundle.problem import MODELS, Unknowns, odd_columns
+from calibration.geometry.lens import LENS_NAMES
 
 Float = NDArray[np.float64]
 
@@ -35,16 +36,16 @@ ONE_FOCAL = ("focal", "start", "radial")
 """Stages with square pixels: fx and fy are one unknown."""
 
 FAMILY = {"pinhole4": 0, "pinhole5": 0, "pinhole8": 2, "pinhole12": 2, "fisheye": 1}
-"""Number of the model in `bundle_problem.MODELS` that each lens is fitted as."""
+"""Number of the model in `calibration.bundle.problem.MODELS` that each lens is fitted as."""
 
-COEFFICIENTS = {"pinhole4": 4, "pinhole5": 5, "pinhole8": 8, "pinhole12": 12, "fisheye": 4}
+STAGE_COEFFICIENTS = {"pinhole4": 4, "pinhole5": 5, "pinhole8": 8, "pinhole12": 12, "fisheye": 4}
 
 PRIOR_SIGMA = {
     "pinhole": (0.5, 0.5, 0.01, 0.01, 0.5, 0.5, 0.5, 0.5, 0.01, 0.01, 0.01, 0.01),
     "fisheye": (0.3, 0.1, 0.03, 0.01, 1, 1, 1, 1, 1, 1, 1, 1),
     "angle": (0.3, 0.1, 0.01, 0.01, 0.03, 0.01, 1, 1, 0.01, 0.01, 0.01, 0.01),
 }
-"""Standard deviation of each lens coefficient over the lenses of the world, around zero."""
+"""Prior standard deviation of each coefficient about zero, from the range of real lenses."""
 
 CENTER_SIGMA = 0.05
 """Standard deviation of the principal point around the middle of the image, of the longer side."""
@@ -95,7 +96,7 @@ class Free:
         """d(views, corners in the object)/dx, (23 views + 3 corners, free), at an estimate."""
         if not (len(unknowns.Ro) and self.moves_corners):
             return self.spread
-        views = PER_VIEW * len(unknowns.lens)
+        views = VIEW_UNKNOWNS * len(unknowns.lens)
         steps = self.spread[views:]
         on_corners = corner_derivative(unknowns)[:, : steps.shape[0]] @ steps
         return sparse.vstack([self.spread[:views], on_corners], format="csr")
@@ -103,9 +104,9 @@ class Free:
     def read(self, unknowns: Unknowns) -> Float:
         """Values of the free unknowns, (free,)."""
         views = len(unknowns.lens)
-        full = np.zeros((views, PER_VIEW))
+        full = np.zeros((views, VIEW_UNKNOWNS))
         full[:, :16] = unknowns.lens
-        full[:, 22] = unknowns.late
+        full[:, 22] = unknowns.clock_offset
         values = np.append(full.ravel(), 0.0)[self.source]
         if self.links:
             first = len(values) - self.offsets.shape[1] - 6 * self.links
@@ -137,11 +138,11 @@ class Choice:
         Standard deviation of a corner's offset in the plane of the board.
     boards : tuple of int
         Corners of each of several boards; empty for one.
-    link : Link or None
+    link : BoardLinks or None
         How they are fixed to each other; None where each moves on its own.
     time : bool
         Whether each view but the first has a time offset.
-    late_sigma : float, s
+    clock_sigma : float, s
         Standard deviation of the time offsets.
     """
 
@@ -151,9 +152,9 @@ class Choice:
     shape: str = "rigid"
     offset_sigma: float = OFFSET_SIGMA
     boards: tuple[int, ...] = ()
-    link: Link | None = None
+    link: BoardLinks | None = None
     time: bool = False
-    late_sigma: float = 0.1
+    clock_sigma: float = 0.1
 
 
 def free_unknowns(choice: Choice, unknowns: Unknowns, sizes: NDArray[np.int64], nominal: Float) -> Free:
@@ -178,8 +179,8 @@ def free_unknowns(choice: Choice, unknowns: Unknowns, sizes: NDArray[np.int64], 
             for i, name in enumerate(POSE_NAMES):
                 columns.add(view, 16 + i, f"{view}:{name}")
         if choice.time and view > 0:
-            columns.add(view, 22, f"{view}:late", source=True)
-            columns.prior(f"{view}:late", 0.0, choice.late_sigma)
+            columns.add(view, 22, f"{view}:clock_offset", source=True)
+            columns.prior(f"{view}:clock_offset", 0.0, choice.clock_sigma)
     links = len(choice.boards) - 1 if choice.link is not None and choice.place else 0
     offsets = board_basis(nominal, choice.shape, choice.boards)
     board = board_prior(nominal, choice.shape, choice.offset_sigma, choice.boards)
@@ -234,7 +235,7 @@ class _Columns:
         self.ties: dict[tuple[str, str], float] = {}
 
     def add(self, view: int, i: int, name: str, *, source: bool = False, scale: float = 1.0) -> None:
-        row = PER_VIEW * view + i
+        row = VIEW_UNKNOWNS * view + i
         if name not in self.index:
             self.index[name] = len(self.index)
             self.source.append(row if source or i < 16 else -1)
@@ -247,7 +248,7 @@ class _Columns:
         self.ties.setdefault((one, other), sigma)
 
     def build(
-        self, views: int, nominal: Float, offsets: Float, board: Float, *, links: int, link: Link | None
+        self, views: int, nominal: Float, offsets: Float, board: Float, *, links: int, link: BoardLinks | None
     ) -> Free:
         for i in range(1, links + 1):
             for name in POSE_NAMES:
@@ -259,7 +260,7 @@ class _Columns:
         lens, shape = len(self.index), offsets.shape[1]
         rows, columns, scales = np.array(self.entries).reshape(-1, 3).T
         where = rows.astype(np.int64), columns.astype(np.int64)
-        spread = sparse.csr_matrix((scales, where), shape=(PER_VIEW * views, lens - 6 * links))
+        spread = sparse.csr_matrix((scales, where), shape=(VIEW_UNKNOWNS * views, lens - 6 * links))
         prior, mean = np.zeros((lens + shape, lens + shape)), np.zeros(lens + shape)
         for name, (value, sigma) in self.known.items():
             i = self.index[name]

@@ -51,6 +51,19 @@ class Corners:
             xy=np.ascontiguousarray(xy[frame, view, corner]),
         )
 
+    def at_frames(self, frames: Int) -> "Corners":
+        """Keep some frames, in increasing order, and number them from zero."""
+        mine = np.isin(self.frame, frames)
+        key = np.searchsorted(frames, self.frame[mine]) * (int(self.groups[:, 1].max()) + 1) + self.view[mine]
+        groups, start = np.unique(key, return_index=True)
+        views = int(self.groups[:, 1].max()) + 1
+        return Corners(
+            groups=np.stack([groups // views, groups % views], axis=1).astype(np.int64),
+            start=np.append(start, len(key)).astype(np.int64),
+            corner=self.corner[mine],
+            xy=np.ascontiguousarray(self.xy[mine]),
+        )
+
     @property
     def frame(self) -> Int:
         """Frame of every observation."""
@@ -85,7 +98,7 @@ class Unknowns:
         object_from_board; empty where boards are not fixed to each other.
     twist : (frames, 6) float
         How the board moves in the world: rad/s and m/s.
-    late : (views,) float, s
+    clock_offset : (views,) float, s
         How much later than its time stamp a view takes its images.
     stamp : (frames, views) float, s
         Time stamps, relative to the instant of the frame.
@@ -102,7 +115,7 @@ class Unknowns:
     Ro: Float
     to: Float
     twist: Float
-    late: Float
+    clock_offset: Float
     stamp: Float
 
     @property
@@ -115,7 +128,7 @@ class Unknowns:
     @property
     def delay(self) -> Float:
         """How long after the instant of a frame each view took its image, (frames, views) s."""
-        return self.stamp + self.late
+        return self.stamp + self.clock_offset
 
     def at_frames(self, frames: Int) -> "Unknowns":
         """Keep the boards of some frames."""
@@ -138,7 +151,7 @@ class Unknowns:
             board=other.board,
             Ro=other.Ro,
             to=other.to,
-            late=other.late,
+            clock_offset=other.clock_offset,
         )
 
     def to_rig(self, names: tuple[str, ...], sizes: Int, coefficients: tuple[int, ...]) -> Rig:
@@ -224,6 +237,6 @@ def start_unknowns(
         Ro=np.array(Ro, dtype=np.float64),
         to=np.array(to, dtype=np.float64),
         twist=np.zeros((frames, 6)),
-        late=np.zeros(views),
+        clock_offset=np.zeros(views),
         stamp=np.zeros((frames, views)),
     )

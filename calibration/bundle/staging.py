@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.bundle.adjustment import Solution, noise, refine, residuals
-from calibration.bundle.board_motion import usual_interval, with_motion
+from calibration.bundle.adjustment import BoardSolution, adjust, residuals, view_noise
+from calibration.bundle.board_motion import with_motion
 from calibration.bundle.board_shape import board_basis
 from calibration.bundle.parameters import FAMILY, Choice, free_unknowns
-from calibration.bundle.problem import MODELS, Corners, Unknowns, flipped_row
+from calibration.bundle.problem import Corners, Unknowns, flipped_row
+from calibration.corners.sightings import usual_interval
 from calibration.geometry.lens_conversion import to_family
 
 Float = NDArray[np.float64]
@@ -21,9 +22,26 @@ LOSS = 3.0
 REJECTED_BEYOND = 8.0
 """A corner this many noise widths off has lost nearly all its weight and counts as rejected."""
 
+MOST_NOISE = 1.5e-3
+"""Noise of a corner, of the longer side of the image, above which it is no noise but a contradiction."""
+
 MOTION_ROUNDS = 6
 
-ANGLE = MODELS.index("angle")
+
+def rejected_beyond(sigma: Float, sizes: Int) -> Float:
+    """Return the residual above which a corner of each view contradicts a fit.
+
+    Parameters
+    ----------
+    sigma : (views,) float, px
+        Noise as the fit found it, which a wrong fit makes large.
+    sizes : (views, 2) int, px
+
+    Returns
+    -------
+    limit : (views,) float, px
+    """
+    return np.asarray(REJECTED_BEYOND * np.minimum(sigma, MOST_NOISE * np.max(sizes, axis=1)))
 
 
 def staged(
@@ -35,7 +53,7 @@ def staged(
     *,
     instant: Float | None = None,
     stamp: Float | None = None,
-) -> Solution:
+) -> BoardSolution:
     """Free the places, then the focal lengths and radial terms, then all that the choice frees.
 
     Parameters
@@ -47,11 +65,11 @@ def staged(
     sizes : (views, 2) int, px
     nominal : (corners, 3) float, m, board
     instant, stamp : (frames,), (frames, views) float, s
-        From `board_motion.instants`; needed for time offsets.
+        Of `Sightings`; needed for time offsets.
 
     Returns
     -------
-    solution : Solution
+    solution : BoardSolution
     """
     unknowns = _ruled(unknowns, choice, sizes, coefficients=False)
     for stage in ("none", "radial"):
@@ -99,12 +117,12 @@ def settle_moving(
     *,
     instant: Float,
     stamp: Float,
-) -> Solution:
+) -> BoardSolution:
     """Settle with time offsets: the board's motion follows from its poses, and they from its motion."""
     for _ in range(MOTION_ROUNDS):
         unknowns = with_motion(unknowns, instant, stamp)
         solution = settle(corners, unknowns, choice, sizes, nominal)
-        moved = np.abs(solution.unknowns.late - unknowns.late).max()
+        moved = np.abs(solution.unknowns.clock_offset - unknowns.clock_offset).max()
         unknowns = solution.unknowns
         if moved < 1e-3 * usual_interval(instant):
             break
@@ -136,7 +154,7 @@ def settle(
     *,
     rounds: int = 12,
     tolerance: float = 1e-6,
-) -> Solution:
+) -> BoardSolution:
     """Alternate refinement and noise estimate until the noise stands still.
 
     Parameters
@@ -152,18 +170,18 @@ def settle(
 
     Returns
     -------
-    solution : Solution
+    solution : BoardSolution
     """
     views = len(unknowns.lens)
-    sigma = noise(corners, residuals(corners, unknowns), views)
+    sigma = view_noise(corners, residuals(corners, unknowns), views)
     before, iterations = 0.0, 0
     for count in range(rounds):
         free = free_unknowns(choice, unknowns, sizes, nominal)
-        solution = refine(corners, unknowns, free, sigma, loss=LOSS, tolerance=tolerance)
+        solution = adjust(corners, unknowns, free, sigma, loss=LOSS, tolerance=tolerance)
         before = before if count else solution.cost_before
         iterations += solution.iterations
         unknowns = solution.unknowns
-        found = noise(corners, residuals(corners, unknowns), views)
+        found = view_noise(corners, residuals(corners, unknowns), views)
         if np.abs(found / sigma - 1).max() < 0.01:
             break
         sigma = found

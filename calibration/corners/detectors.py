@@ -50,7 +50,7 @@ def detect_corners(image: NDArray[np.uint8], board: Board, *, always_strong: boo
     -----
     Where the defaults see some of a board's markers but less than half of its corners, the image is sharpened
     and doubled. Every corner is then fitted with a model of its edges on the original image, and missing ones
-    are looked for beside found ones (`corner_refinement`).
+    are looked for beside found ones (`calibration.corners.refinement`).
     """
     gray = to_gray(image)
     if board.inverted:
@@ -109,11 +109,11 @@ def _chessboard_corners(gray: Gray, board: Board, strong: bool) -> Float:
         found, corners = cv2.findChessboardCornersSB(picture, shape, flags=flags)
         if found:
             xy = (np.asarray(corners, dtype=np.float64).reshape(-1, 2) + 0.5) / factor - 0.5
-            return _turned(gray, xy, board)
+            return _in_board_order(gray, xy, board)
     return np.full((len(board.corners), 2), np.nan)
 
 
-def _turned(gray: Gray, xy: Float, board: Board) -> Float:
+def _in_board_order(gray: Gray, xy: Float, board: Board) -> Float:
     """Order corners so that y is right-handed to x and the square before the first corner is dark."""
     grid = xy.reshape(board.rows - 1, board.columns - 1, 2)
     along, down = grid[0, -1] - grid[0, 0], grid[-1, 0] - grid[0, 0]

@@ -198,7 +198,7 @@ def _other_markers(
         return _from_layout(grays, board, before, seen, layout, words)
     same = family(board.dictionary) == family(seen.dictionary) and not (seen.inverted or seen.mirrored)
     if same and board.kind != "chessboard":
-        return _told(
+        return _diagnosed(
             grays,
             board,
             before,
@@ -210,10 +210,12 @@ def _other_markers(
     found = f"There are {words}"
     if layout is not None:
         found += f", which lie as on a Charuco board of {layout.columns} x {layout.rows} squares"
-    return _told(grays, board, before, cause, f"{found}. Configure that board, or show the configured one")
+    return _diagnosed(
+        grays, board, before, cause, f"{found}. Configure that board, or show the configured one"
+    )
 
 
-def _told(grays: Sequence[Gray], board: Board, before: int, cause: str, advice: str) -> Diagnosis:
+def _diagnosed(grays: Sequence[Gray], board: Board, before: int, cause: str, advice: str) -> Diagnosis:
     return Diagnosis(
         cause=cause,
         message=f"{cause}: {before} corners in {len(grays)} images as configured ({board}). {advice}",
@@ -253,7 +255,7 @@ def _from_layout(  # noqa: PLR0917
             f"There are {words}, and they lie as configured: most of the board is hidden, cut off or too "
         )
         advice += "oblique. Show it whole, closer, at different places and angles"
-        return _told(grays, board, before, "few corners", advice)
+        return _diagnosed(grays, board, before, "few corners", advice)
     cause = " and ".join(causes)
     text = f"{cause}: {_counts(before, grays, after, 'with what the markers say')}. There are {words}; "
     text += f"they lie as on a board of {layout.columns} x {rows} squares (or more rows) with markers of "
@@ -303,7 +305,7 @@ def _other_chessboard(grays: Sequence[Gray], board: Board, before: int) -> Diagn
         "columns "
         "and rows count squares, not inner corners. Correct the configuration, or show the configured board"
     )
-    return replace(_told(grays, board, before, cause, advice), board=changed, after=after)
+    return replace(_diagnosed(grays, board, before, cause, advice), board=changed, after=after)
 
 
 def _image_quality(grays: Sequence[Gray], board: Board, before: int) -> Diagnosis | None:
@@ -318,7 +320,7 @@ def _image_quality(grays: Sequence[Gray], board: Board, before: int) -> Diagnosi
             f"They are too {what}: {levels}; {after} corners are found after stretching. Change the light, "
         )
         return replace(
-            _told(grays, board, before, "exposure", advice + "aperture or exposure time"), after=after
+            _diagnosed(grays, board, before, "exposure", advice + "aperture or exposure time"), after=after
         )
     blur = float(np.median([blur_of(gray) for gray in grays]))
     if usable or blur > 2.5:
@@ -327,13 +329,13 @@ def _image_quality(grays: Sequence[Gray], board: Board, before: int) -> Diagnosi
             "after "
             "sharpening. Focus the lens, shorten the exposure, hold the board still, or bring it closer"
         )
-        return replace(_told(grays, board, before, "blur", advice), after=after)
+        return replace(_diagnosed(grays, board, before, "blur", advice), after=after)
     return None
 
 
 def _nothing_better(grays: Sequence[Gray], board: Board, before: int) -> Diagnosis:
     if before:
-        return _told(
+        return _diagnosed(
             grays,
             board,
             before,
@@ -342,7 +344,7 @@ def _nothing_better(grays: Sequence[Gray], board: Board, before: int) -> Diagnos
             "oblique. "
             "Show it whole, closer, at different places and angles",
         )
-    return _told(
+    return _diagnosed(
         grays,
         board,
         before,

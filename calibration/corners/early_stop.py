@@ -9,7 +9,7 @@ CELLS = (8, 6)
 """Cells along x and y in which the coverage of an image is counted."""
 
 
-def covered_part(xy: Float, size: NDArray[np.int64]) -> float:
+def covered_share(xy: Float, size: NDArray[np.int64]) -> float:
     """Return the part of an image's cells in which a corner was seen.
 
     Parameters
@@ -26,7 +26,7 @@ def covered_part(xy: Float, size: NDArray[np.int64]) -> float:
 
     Examples
     --------
-    >>> covered_part(np.array([[1.0, 1.0], [2.0, 2.0], [np.nan, np.nan]]), np.array([80, 60])) * 48
+    >>> covered_share(np.array([[1.0, 1.0], [2.0, 2.0], [np.nan, np.nan]]), np.array([80, 60])) * 48
     1.0
     """
     points = xy.reshape(-1, 2)
@@ -59,4 +59,4 @@ def coverage_suffices(xy: Float, sizes: NDArray[np.int64], enough: int, part: fl
     shared = (shown & (shown.sum(axis=1, keepdims=True) > 1)).sum(axis=0)
     if shown.shape[1] > 1 and (shared < enough).any():
         return False
-    return all(covered_part(xy[:, view], size) >= part for view, size in enumerate(sizes))
+    return all(covered_share(xy[:, view], size) >= part for view, size in enumerate(sizes))

@@ -1,6 +1,5 @@
 """Board corners in a whole recording: `Recording` + `Board` -> `BoardObservations`."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +19,7 @@ from calibration.corners.early_stop import coverage_suffices
 from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError
 from calibration.recordings.recording import Recording
+from calibration.threads import cores
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -102,17 +102,6 @@ def find_corners(
     if cache is not None:
         save_corners(Path(cache), chosen, board, found, **options)
     return found
-
-
-def cores() -> int:
-    """Return how many cores this process may use.
-
-    Returns
-    -------
-    cores : int
-    """
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _search(

@@ -2,7 +2,7 @@
 
 OpenCV's `cornerSubPix` uses a square window that is either too small to hold much of the edges or contains
 the markers beside them. Here a corner is fitted with a model of its two edges on the pixels that the pattern
-leaves to them (see `corner_fit`).
+leaves to them (see `fit.fit_corners`).
 """
 
 import cv2

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.boards.board import Board
 from calibration.boards.confusion import confusable
 from calibration.corners.observations import BoardObservations
@@ -14,11 +15,12 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 BETWEEN_BOARDS = 100.0
-"""In recordings: boards that move on their own are so far apart in time, and no motion leads between them."""
+"""Multiples of the recording's length by which independently moving boards are set apart in time, so that no
+motion is interpolated from one to the other."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Sightings:
+class Sightings(ReadOnlyArrays):
     """Corners of all boards, in pixels of the cameras' whole images.
 
     Attributes
@@ -36,6 +38,10 @@ class Sightings:
         How much each view's time stamp differs from that.
     offsets : (views, 2) int, px
         What takes pixels of each view to those of its camera's whole image.
+    removed : (views,) float, s
+        Delay of each view by which its images were moved to other rows.
+    stamped : bool
+        Whether there are time stamps; without, instants count frames.
     """
 
     names: tuple[str, ...]
@@ -45,6 +51,8 @@ class Sightings:
     instant: Float
     stamp: Float
     offsets: Int
+    removed: Float
+    stamped: bool
 
     @classmethod
     def from_observations(cls, observations: Sequence[BoardObservations]) -> "Sightings":
@@ -87,6 +95,8 @@ class Sightings:
             instant=instant,
             stamp=stamp,
             offsets=observations[0].offsets,
+            removed=np.zeros(views),
+            stamped=observations[0].times is not None,
         )
 
     @property
@@ -109,6 +119,35 @@ class Sightings:
         if len(corners) == 1:
             return corners[0]
         return np.concatenate([flat - middle_of(flat) for flat in corners])
+
+    def shifted(self, delay: Float) -> "Sightings":
+        """Move each view's images to the rows at whose instants they were taken.
+
+        Parameters
+        ----------
+        delay : (views,) float, s
+            How much later than its time stamp each view took its images, in whole intervals.
+
+        Returns
+        -------
+        sightings : Sightings
+            With further rows for images at whose instant no other view has one.
+        """
+        half = 0.5 * usual_interval(self.instant)
+        instant, rows = self.instant, []
+        for late in delay:
+            taken = self.instant + late
+            near = nearest_to(instant, taken)
+            instant = np.append(instant, taken[np.abs(instant[near] - taken) > half])
+            rows.append(taken)
+        order = np.argsort(instant, kind="stable")
+        instant = instant[order]
+        xy = np.full((len(instant), *self.xy.shape[1:]), np.nan)
+        stamp = np.zeros((len(instant), len(self.names)))
+        for view, taken in enumerate(rows):
+            row = nearest_to(instant, taken)
+            xy[row, view], stamp[row, view] = self.xy[:, view], self.stamp[:, view] + taken - instant[row]
+        return replace(self, xy=xy, instant=instant, stamp=stamp, removed=self.removed + delay)
 
     def split(self) -> tuple["Sightings", Int, Int]:
         """Give each board rows of its own, as if the boards moved independently.
@@ -133,6 +172,42 @@ class Sightings:
             row,
             board,
         )
+
+
+def usual_interval(instant: Float) -> float:
+    """Return the median time between rows, s; 1 for a single one.
+
+    Parameters
+    ----------
+    instant : (rows,) float, s
+
+    Returns
+    -------
+    interval : float, s
+    """
+    return float(np.median(np.diff(np.sort(instant)))) if len(instant) > 1 else 1.0
+
+
+def nearest_to(instant: Float, wanted: Float) -> Int:
+    """Return which of some instants is nearest to each that is wanted.
+
+    Parameters
+    ----------
+    instant : (rows,) float, s
+        In any order.
+    wanted : (n,) float, s
+
+    Returns
+    -------
+    row : (n,) int
+    """
+    order = np.argsort(instant, kind="stable")
+    at = instant[order]
+    after = np.clip(np.searchsorted(at, wanted), 1, max(len(at) - 1, 1))
+    if len(at) < 2:
+        return np.zeros(len(wanted), dtype=np.int64)
+    before = wanted - at[after - 1] <= at[after] - wanted
+    return np.asarray(order[np.where(before, after - 1, after)])
 
 
 def middle_of(corners: Float) -> Float:

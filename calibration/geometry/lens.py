@@ -23,6 +23,9 @@ COEFFICIENTS = {"pinhole": (0, 4, 5, 8, 12), "fisheye": (4,)}
 KERNEL_COEFFICIENTS = 12
 """Every kernel takes this many coefficients; shorter lists are filled with zeros, which changes nothing."""
 
+LENS_NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6", "s1", "s2", "s3", "s4")
+"""Numbers of a lens in the order of the kernels."""
+
 PINHOLE, FISHEYE, IDEAL = 0, 1, 2
 """Kinds of lens, as kernels know them; an ideal one has no distortion."""
 
@@ -170,7 +173,7 @@ def _least_positive_root(coefficients: Float) -> float:
     return float(roots.real[(np.abs(roots.imag) < 1e-9) & (roots.real > 0)].min(initial=np.inf))
 
 
-def project(xyz: ArrayLike, K: ArrayLike, distortion: ArrayLike, model: str = "pinhole") -> Float:
+def project_from_camera(xyz: ArrayLike, K: ArrayLike, distortion: ArrayLike, model: str = "pinhole") -> Float:
     """Project points given in the camera's own coordinates.
 
     Parameters
@@ -187,7 +190,7 @@ def project(xyz: ArrayLike, K: ArrayLike, distortion: ArrayLike, model: str = "p
 
     Examples
     --------
-    >>> project([[0.0, 0.0, 2.0], [0.0, 0.0, -2.0]], np.diag([800.0, 800.0, 1.0]), [])
+    >>> project_from_camera([[0.0, 0.0, 2.0], [0.0, 0.0, -2.0]], np.diag([800.0, 800.0, 1.0]), [])
     array([[ 0.,  0.],
            [nan, nan]])
     """

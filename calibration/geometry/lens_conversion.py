@@ -115,7 +115,7 @@ def to_family(lens: Float, size: tuple[int, int], have: int, want: int) -> Float
     lens : (16,) float
     size : (2,) int, px
     have, want : int
-        Index into `bundle_problem.MODELS`; only from and to the angle polynomial.
+        Index into `calibration.bundle.problem.MODELS`; only from and to the angle polynomial.
 
     Returns
     -------

@@ -5,10 +5,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from calibration.geometry.nearest_points import squared_cross
 from calibration.threads import over_chunks
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
+
+_squared_cross = njit(inline="always")(squared_cross)
 
 
 def nearly_parallel(xyz: Float, inliers: Bool, centers: Float, narrow_deg: float) -> Bool:
@@ -59,8 +62,7 @@ def _apart(xyz, inliers, centers, least):
             if not inliers[a]:
                 continue
             a0, a1, a2 = xyz[0] - centers[a, 0], xyz[1] - centers[a, 1], xyz[2] - centers[a, 2]
-            c0, c1, c2 = a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0
             lengths = (a0 * a0 + a1 * a1 + a2 * a2) * (b0 * b0 + b1 * b1 + b2 * b2)
-            if c0 * c0 + c1 * c1 + c2 * c2 >= least * lengths:
+            if _squared_cross((a0, a1, a2), (b0, b1, b2)) >= least * lengths:
                 return True
     return False

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
+from calibration.geometry.nearest_points import between_two_rays
+
 Float = NDArray[np.float64]
 
 
@@ -103,10 +105,11 @@ def relative_pose(E: Float, a: Float, b: Float) -> tuple[RigidTransform, Float]:
         NaN behind a camera.
     """
     first, second, direction = cv2.decomposeEssentialMat(E)
+    ray_a, ray_b = (np.hstack([xy, np.ones((len(xy), 1))]) for xy in (a, b))
     best = (-1, RigidTransform.identity(), np.empty((0, 3)))
     for R in (first, second):
         for t in (direction.ravel(), -direction.ravel()):
-            xyz = _meet(np.asarray(R, dtype=np.float64), np.asarray(t, dtype=np.float64), a, b)
+            xyz = between_two_rays(np.zeros(3), ray_a, np.asarray(-R.T @ t, np.float64), ray_b @ R)
             count = int(np.isfinite(xyz[:, 0]).sum())
             if count > best[0]:
                 best = count, RigidTransform.from_components(t, Rotation.from_matrix(R)), xyz
@@ -119,16 +122,3 @@ def parallax(b_from_a: RigidTransform, a: Float, b: Float) -> Float:
     ray_a = b_from_a.rotation.apply(ray_a)
     cosine = (ray_a * ray_b).sum(axis=1) / np.linalg.norm(ray_a, axis=1) / np.linalg.norm(ray_b, axis=1)
     return np.asarray(np.arccos(np.clip(cosine, -1, 1)))
-
-
-def _meet(R: Float, t: Float, a: Float, b: Float) -> Float:
-    """Points nearest to both rays, in camera a; NaN behind a camera."""
-    center = -R.T @ t
-    da = np.hstack([a, np.ones((len(a), 1))])
-    db = np.hstack([b, np.ones((len(b), 1))]) @ R
-    aa, bb, ab = ((x * y).sum(axis=1) for x, y in ((da, da), (db, db), (da, db)))
-    pa, pb = da @ center, db @ center
-    bottom = np.maximum(aa * bb - ab**2, 1e-300)
-    along_a, along_b = (bb * pa - ab * pb) / bottom, (ab * pa - aa * pb) / bottom
-    xyz = 0.5 * (along_a[:, None] * da + center + along_b[:, None] * db)
-    return np.where(((along_a > 0) & (along_b > 0))[:, None], xyz, np.nan)

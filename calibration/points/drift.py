@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.arrays import frozen
+from calibration.arrays import ReadOnlyArrays, frozen
 from calibration.errors import ShapeError
 from calibration.points.exchanged_views import exchange, pair_errors
 from calibration.points.move_evidence import objections
@@ -16,12 +16,18 @@ from calibration.rig import Rig
 
 Float = NDArray[np.float64]
 
+TOLERANCE = 1 / 1280
+"""Of the image's width: a calibration that is off by less did not see a camera move."""
+
+SCATTER = 1.2
+"""Largest ratio of a pair's median distance to that of all, with a few hundred points and equal noise."""
+
 PER_PAIR = 300
 """Points of every pair of cameras that are looked at."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class DriftReport:
+class DriftReport(ReadOnlyArrays):
     """Which cameras no longer fit the others, and what would mend it.
 
     Attributes
@@ -87,7 +93,7 @@ def check_drift(
     rig: Rig,
     xy: ArrayLike,
     *,
-    tolerance_px: float = 1.0,
+    tolerance_px: float | None = None,
     keypoint: Sequence[str] | None = None,
     draws: Sequence[Rig] = (),
 ) -> DriftReport:
@@ -99,8 +105,9 @@ def check_drift(
         The old calibration.
     xy : (..., views, 2) float, px
         Points seen now, as the subject's keypoints, in the order of the rig's cameras; NaN where not seen.
-    tolerance_px : float, px
-        What the old calibration may be off without anything having moved.
+    tolerance_px : float, px, optional
+        What the old calibration may be off without anything having moved; by default `TOLERANCE` of the
+        images' width.
     keypoint : sequence of str, optional
         Which keypoint each of the points is, in the order of their flattened leading axes: those of a camera
         that moved agree on where it is.
@@ -124,6 +131,8 @@ def check_drift(
     chosen = Observations.of(points, rig).spread_out(PER_PAIR)
     points = points[chosen]
     keypoint = None if keypoint is None else [keypoint[point] for point in chosen]
+    if tolerance_px is None:
+        tolerance_px = TOLERANCE * float(np.mean([camera.intrinsics.size[0] for camera in rig.cameras]))
     swapped = exchange(rig, points)
     if swapped is not None:
         return DriftReport(
@@ -140,7 +149,10 @@ def check_drift(
             exchanged=swapped.names,
         )
     _, free = refine_cameras(rig, points)
-    limit = 0.6745 * free.sigma + tolerance_px  # the median of a normal error, and what is tolerated
+    # Of a point's 2 n numbers 3 went into its place; then the median of a normal error, and its scatter.
+    seen = np.isfinite(points[..., 0]).sum(axis=1)
+    spare = 1 - 3 / (2 * max(float(seen[seen >= 2].mean()), 2.0))
+    limit = SCATTER * 0.6745 * free.sigma / np.sqrt(spare) + tolerance_px
     pair_px = pair_errors(rig, points)
     bad = np.nan_to_num(pair_px) > limit
     moved = _outsiders(bad, pair_px)

@@ -5,8 +5,7 @@ Unknowns of a view, in this order: rotation and translation of cam_from_world (m
 fy cx cy, 12 lens coefficients; of these `columns` lists the ones that are free. Points are eliminated one by
 one by the Schur complement (Triggs et al. 2000, "Bundle adjustment - a modern synthesis", section 6.1).
 
-The loss is Geman and McClure's, c2 e2 / (c2 + e2): bounded, so an outlier in the end pulls no more than
-nothing, and so does an observation whose point has come to lie behind its camera.
+The loss is that of `calibration.geometry.robust_triangulation`.
 """
 
 import numpy as np
@@ -14,16 +13,10 @@ from numba import njit
 
 from calibration.geometry.blocks import solve3
 from calibration.geometry.lens_kernels import distort, lens_derivatives
+from calibration.geometry.robust_triangulation import geman_mcclure
 
-PER_VIEW = 22
+CAMERA_UNKNOWNS = 22
 POSE = 6
-
-
-@njit(cache=True, error_model="numpy", inline="always")
-def weigh(e2, c2):
-    """Geman and McClure's loss of a squared error and its weight (its derivative)."""
-    slack = c2 / (c2 + e2)
-    return e2 * slack, slack * slack
 
 
 @njit(cache=True, error_model="numpy")
@@ -39,7 +32,7 @@ def pixel_error(X, xy, R, t, K, k, model):
 
 
 @njit(cache=True, error_model="numpy")
-def linearise(X, xy, R, t, K, k, model, J, D, dk):
+def linearised_pixel(X, xy, R, t, K, k, model, J, D, dk):
     """Fill J (2, 22) of the view's unknowns and D (2, 3) of the point; return the error.
 
     Returns
@@ -75,7 +68,7 @@ def linearise(X, xy, R, t, K, k, model, J, D, dk):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def errors(start, view, xy, points, cameras, out):
+def point_residuals(start, view, xy, points, cameras, out):
     """Fill the errors of all observations, (observations, 2) px; NaN behind a camera."""
     for p in range(len(points)):
         for o in range(start[p], start[p + 1]):
@@ -87,7 +80,7 @@ def errors(start, view, xy, points, cameras, out):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def cost(start, view, xy, points, cameras, c2):
+def geman_mcclure_cost(start, view, xy, points, cameras, c2):
     """Sum of the robust losses over all observations, px2."""
     total = 0.0
     for p in range(len(points)):
@@ -101,14 +94,14 @@ def cost(start, view, xy, points, cameras, c2):
             )
             e2 = ex * ex + ey * ey
             if e2 < np.inf:
-                total += weigh(e2, c2)[0]
+                total += geman_mcclure(e2, c2)[0]
             else:
                 total += c2
     return total
 
 
 @njit(cache=True, error_model="numpy")
-def solve(A, b, x):
+def solve_lower(A, b, x):
     """Solve a symmetric positive 3x3 system of which the lower half is filled; False where it is singular."""
     x[0], x[1], x[2] = solve3(A[0, 0], A[1, 0], A[2, 0], A[1, 1], A[2, 1], A[2, 2], b[0], b[1], b[2])
     return x[0] == x[0]
@@ -133,7 +126,7 @@ def reduced_equations(start, view, xy, points, cameras, c2, damping, columns, S,
     most = 0
     for p in range(len(points)):
         most = max(most, start[p + 1] - start[p])
-    J, D, dk = np.zeros((2, PER_VIEW)), np.zeros((2, 3)), np.zeros((2, 12))
+    J, D, dk = np.zeros((2, CAMERA_UNKNOWNS)), np.zeros((2, 3)), np.zeros((2, 12))
     W, Y = np.zeros((most, n, 3)), np.zeros((most, n, 3))
     V, b = np.zeros((3, 3)), np.zeros(3)
     column, seen = np.zeros(3), np.zeros(most, np.int64)
@@ -146,7 +139,7 @@ def reduced_equations(start, view, xy, points, cameras, c2, damping, columns, S,
         m = 0
         for o in range(start[p], start[p + 1]):
             v = view[o]
-            ex, ey = linearise(
+            ex, ey = linearised_pixel(
                 points[p],
                 xy[o],
                 cameras.R[v],
@@ -161,7 +154,7 @@ def reduced_equations(start, view, xy, points, cameras, c2, damping, columns, S,
             e2 = ex * ex + ey * ey
             if not e2 < np.inf:
                 continue
-            w = weigh(e2, c2)[1]
+            w = geman_mcclure(e2, c2)[1]
             base = v * n
             for i in range(n):
                 a0, a1 = w * J[0, columns[i]], w * J[1, columns[i]]
@@ -183,7 +176,7 @@ def reduced_equations(start, view, xy, points, cameras, c2, damping, columns, S,
         for i in range(3):
             column[:] = 0.0
             column[i] = 1.0
-            good = good and solve(V, column, inverse[i])
+            good = good and solve_lower(V, column, inverse[i])
         if not good:
             continue
         for q in range(m):
@@ -213,7 +206,7 @@ def reduced_equations(start, view, xy, points, cameras, c2, damping, columns, S,
 def step_points(start, view, xy, points, cameras, c2, damping, columns, delta, out):
     """Fill the points after the step that goes with the views' step `delta`, (views * n,)."""
     n = len(columns)
-    J, D, dk = np.zeros((2, PER_VIEW)), np.zeros((2, 3)), np.zeros((2, 12))
+    J, D, dk = np.zeros((2, CAMERA_UNKNOWNS)), np.zeros((2, 3)), np.zeros((2, 12))
     V, b, dx = np.zeros((3, 3)), np.zeros(3), np.zeros(3)
     for p in range(len(points)):
         out[p] = points[p]
@@ -223,7 +216,7 @@ def step_points(start, view, xy, points, cameras, c2, damping, columns, delta, o
         b[:] = 0.0
         for o in range(start[p], start[p + 1]):
             v = view[o]
-            ex, ey = linearise(
+            ex, ey = linearised_pixel(
                 points[p],
                 xy[o],
                 cameras.R[v],
@@ -238,7 +231,7 @@ def step_points(start, view, xy, points, cameras, c2, damping, columns, delta, o
             e2 = ex * ex + ey * ey
             if not e2 < np.inf:
                 continue
-            w = weigh(e2, c2)[1]
+            w = geman_mcclure(e2, c2)[1]
             for i in range(n):
                 ex -= J[0, columns[i]] * delta[v * n + i]
                 ey -= J[1, columns[i]] * delta[v * n + i]
@@ -248,5 +241,5 @@ def step_points(start, view, xy, points, cameras, c2, damping, columns, delta, o
                     V[i, j] += w * (D[0, i] * D[0, j] + D[1, i] * D[1, j])
         for i in range(3):
             V[i, i] *= 1.0 + damping
-        if solve(V, b, dx):
+        if solve_lower(V, b, dx):
             out[p] += dx

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.geometry.similarity import fit_similarity
 from calibration.points.refining import PointsReport, median_known, refine_cameras
 from calibration.points.solver import CUTOFF, triangulated_points
 from calibration.rig import Rig
-from calibration.similarity import fit_similarity
 
 Float = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ WANTED = 0.75
 WORSE = 1.5
 """Largest ratio of a moved camera's error to that of the others."""
 
-LENS = 0.9
+LENS_GAIN = 0.9
 """Part of the error in the new place to which another lens must bring it to be the better explanation."""
 
 ZOOM = 0.01
@@ -146,7 +146,7 @@ def _lens(rig: Rig, report: PointsReport, xy: Float, view: int) -> str:
     name = rig.names[view]
     freer, free = refine_cameras(rig, xy, cameras=report.refined, lens="radial")
     old, new = (one.cameras[view].intrinsics.K[0, 0] for one in (rig, freer))
-    better = free.after_px[view] < LENS * report.after_px[view]
+    better = free.after_px[view] < LENS_GAIN * report.after_px[view]
     if not better and not free.rejected[view] < report.rejected[view] - MOST_REJECTED:
         return ""
     return (

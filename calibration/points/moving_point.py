@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import BSpline
 
-from calibration.arrays import frozen
+from calibration.arrays import ReadOnlyArrays, frozen
 from calibration.camera import Intrinsics
 
 Float = NDArray[np.float64]
@@ -75,7 +75,7 @@ class Clocks:
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Motion:
+class Motion(ReadOnlyArrays):
     """What a calibration from a moving point found beside the rig.
 
     Attributes

@@ -9,22 +9,21 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration.camera import Camera, Intrinsics
 from calibration.geometry.camera_arrays import CameraArrays, camera_arrays
-from calibration.geometry.lens import FISHEYE, fill_coefficients
-from calibration.points.kernels import PER_VIEW, POSE
+from calibration.geometry.lens import FISHEYE, LENS_NAMES, fill_coefficients
+from calibration.geometry.rotations import stepped_poses
+from calibration.points.kernels import CAMERA_UNKNOWNS, POSE
 from calibration.rig import Rig
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
-LENSES: dict[str, tuple[tuple[int, ...], ...]] = {
+FREE_LENSES: dict[str, tuple[tuple[int, ...], ...]] = {
     "fixed": (),
     "focal": ((6, 7),),
     "radial": ((6, 7), (10,), (11,)),
     "full": ((6,), (7,), (8,), (9,), (10,), (11,), (12,), (13,), (14,)),
 }
 """Free unknowns of a lens: tuples of numbers, in the kernels' order, that move together in proportion."""
-
-LENS_NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6", "s1", "s2", "s3", "s4")
 
 FOCAL_SIGMA = 0.2
 """Standard deviation of the focal length around the one given, as a part of it."""
@@ -109,8 +108,8 @@ def lens_rows(cameras: CameraArrays) -> Float:
 
 def moved(cameras: CameraArrays, delta: Float) -> CameraArrays:
     """Return cameras after a step, (views, 22), in the kernels' order."""
-    turn = Rotation.from_rotvec(delta[:, :3])
-    stepped = cameras._replace(R=turn.as_matrix() @ cameras.R, t=turn.apply(cameras.t) + delta[:, 3:POSE])
+    R, t = stepped_poses(cameras.R, cameras.t, delta[:, :POSE])
+    stepped = cameras._replace(R=R, t=t)
     if not delta[:, POSE:].any():
         return stepped
     lens, K = lens_rows(cameras) + delta[:, POSE:], cameras.K.copy()
@@ -118,7 +117,7 @@ def moved(cameras: CameraArrays, delta: Float) -> CameraArrays:
     return stepped.with_lenses(K, lens[:, 4:])
 
 
-def with_cameras(rig: Rig, cameras: CameraArrays) -> Rig:
+def rig_of_cameras(rig: Rig, cameras: CameraArrays) -> Rig:
     """Put the numbers back into a rig, whose names, sizes, skews and lens models stay."""
     placed = []
     for view, camera in enumerate(rig.cameras):
@@ -163,10 +162,10 @@ class Freedom:
     @classmethod
     def of(cls, rig: Rig, *, lens: str, free: Sequence[str], shared_lens: bool) -> "Freedom":
         """Free the poses of the cameras named in `free`, and their lenses as `lens` says."""
-        if lens not in LENSES:
-            raise ValueError(f"lens: expected one of {', '.join(LENSES)}, got {lens!r}")
+        if lens not in FREE_LENSES:
+            raise ValueError(f"lens: expected one of {', '.join(FREE_LENSES)}, got {lens!r}")
         rig.select(free)
-        groups = LENSES[lens]
+        groups = FREE_LENSES[lens]
         columns = np.array([*range(POSE), *(number for group in groups for number in group)], dtype=np.int64)
         place = {int(number): index for index, number in enumerate(columns)}
         start, views = straight_cameras(rig), [rig.names.index(name) for name in free]
@@ -187,7 +186,7 @@ class Freedom:
                     continue
                 value = {(v, n): _scale(lenses[v], n) for v in having for n in group}
                 step = {v * len(columns) + place[n]: scale for (v, n), scale in value.items()}
-                source = having[0] * (PER_VIEW - POSE) + group[0] - POSE
+                source = having[0] * (CAMERA_UNKNOWNS - POSE) + group[0] - POSE
                 sigma = _sigma(group[0], rig.cameras[having[0]].intrinsics)
                 name = "+".join(rig.names[v] for v in having)
                 label = f"{name} {LENS_NAMES[group[0] - POSE]}"
@@ -213,7 +212,7 @@ class Freedom:
 
     def full(self, x: Float, views: int) -> Float:
         """Spread free values to all unknowns, (views, 22)."""
-        delta = np.zeros((views, PER_VIEW))
+        delta = np.zeros((views, CAMERA_UNKNOWNS))
         delta[:, self.columns] = (self.spread @ x).reshape(views, -1)
         return delta
 

@@ -7,21 +7,35 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.csgraph import connected_components
 
-from calibration.arrays import frozen
+from calibration.arrays import ReadOnlyArrays, frozen
 from calibration.errors import CalibrationError
-from calibration.points.problem import LENSES, Freedom, Observations, straight_cameras, with_cameras
-from calibration.points.solver import CUTOFF, UNDETERMINED, Solution, errors_of, solve, triangulated
+from calibration.geometry.similarity import fit_similarity_robustly
+from calibration.points.problem import FREE_LENSES, Freedom, Observations, rig_of_cameras, straight_cameras
+from calibration.points.solver import (
+    CUTOFF,
+    UNDETERMINED,
+    PointSolution,
+    adjust_cameras,
+    errors_of,
+    triangulated,
+)
 from calibration.rig import Rig
-from calibration.similarity import fit_similarity_robustly
 
 Float = NDArray[np.float64]
 
 FEWEST = 20
 """Observations that a camera needs to be refined, and points that two need to be tied together."""
 
+GAUGE = 1e-9
+"""Eigenvalue of the scaled information, relative to the largest, below which points do not tell a motion.
+
+Of the seven of a rig that is free as a whole, rounding leaves some 1e-11; what points do tell, be it all
+numbers of a lens, was above 1e-7.
+"""
+
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class PointsReport:
+class PointsReport(ReadOnlyArrays):
     """How well the points fit, camera by camera, before and after.
 
     Attributes
@@ -124,7 +138,7 @@ def refine_cameras(
     names = rig.names if cameras is None else rig.select(cameras).names
     observations = Observations.of(xy, rig)
     _check_ties(rig, observations, names)
-    stages = list(LENSES)
+    stages = list(FREE_LENSES)
     if lens not in stages:
         raise ValueError(f"lens: expected one of {', '.join(stages)}, got {lens!r}")
     if pixel_sigma is not None and not (np.isfinite(pixel_sigma) and pixel_sigma > 0):
@@ -134,10 +148,10 @@ def refine_cameras(
         Freedom.of(rig, lens=stage, free=names, shared_lens=shared_lens)
         for stage in stages[: stages.index(lens) + 1]
     ]
-    solution = solve(observations, given, freedoms, pixel_sigma=pixel_sigma)
+    solution = adjust_cameras(observations, given, freedoms, pixel_sigma=pixel_sigma)
     if not np.isfinite(solution.errors).any():
         raise CalibrationError(UNDETERMINED)
-    refined, factor, transform = with_cameras(rig, solution.cameras), 1.0, None
+    refined, factor, transform = rig_of_cameras(rig, solution.cameras), 1.0, None
     if len(names) == len(rig):
         factor, transform = fit_similarity_robustly(_frames(refined), _frames(rig))
         refined = refined.scaled(factor).moved(transform)
@@ -194,7 +208,7 @@ def _report(  # noqa: PLR0917
     refined: Rig,
     names: Sequence[str],
     observations: Observations,
-    solution: Solution,
+    solution: PointSolution,
     points: Float,
     factor: float,
 ) -> PointsReport:
@@ -209,7 +223,7 @@ def _report(  # noqa: PLR0917
     sigma = np.zeros(len(rig))
     diagonal = np.diag(solution.information)
     unit = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))  # radians and metres differ by any factor
-    inverse = np.linalg.pinv(unit[:, None] * solution.information * unit, hermitian=True)
+    inverse = np.linalg.pinv(unit[:, None] * solution.information * unit, rtol=GAUGE, hermitian=True)
     covariance = unit[:, None] * inverse * unit * solution.sigma**2
     free = [view for view in views if rig.names[view] in names]
     for number, view in enumerate(free):

@@ -12,11 +12,11 @@ from calibration.arrays import frozen
 from calibration.camera import Camera, Intrinsics
 from calibration.errors import CalibrationError
 from calibration.geometry.two_views import epipolar_error, essential_matrix, parallax, relative_pose
+from calibration.known_length import scaled_to_length
 from calibration.points.depth_reversal import is_shallow, reversed_rig
 from calibration.points.problem import Observations
 from calibration.points.refining import FEWEST, PointsReport, refine_cameras
 from calibration.rig import Rig
-from calibration.similarity import scaled_to_length
 from calibration.start.resection import resected
 
 Float = NDArray[np.float64]
@@ -24,7 +24,7 @@ Float = NDArray[np.float64]
 START_PX = 3.0
 """Distance from the epipolar line up to which a point supports a first pose."""
 
-PER_PAIR = 150
+GROWING_PER_PAIR = 150
 """Points of every pair of cameras with which the rig is grown; the last adjustment has them all."""
 
 MOST = 3000
@@ -78,7 +78,7 @@ def calibrate_points(
         raise ValueError(f"intrinsics: two cameras are needed at least, got {', '.join(names) or 'none'}")
     everything = frozen(xy, ("...", len(names), 2), "xy").reshape(-1, len(names), 2)
     unplaced = Rig(cameras=tuple(Camera(name=name, intrinsics=one) for name, one in intrinsics.items()))
-    points = everything[Observations.of(everything, unplaced).spread_out(PER_PAIR)]
+    points = everything[Observations.of(everything, unplaced).spread_out(GROWING_PER_PAIR)]
     uv = np.stack([one.undistort(points[:, view]) for view, one in enumerate(lenses)], axis=1)
     pairs = _pairs(uv, lenses)
     if not pairs:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
 from calibration.geometry.camera_arrays import CameraArrays
-from calibration.points import kernels, triangulation
+from calibration.geometry.robust_triangulation import rays_of_observations, triangulate_listed
+from calibration.points import kernels
 from calibration.points.problem import Freedom, Observations, moved, straight_cameras
 from calibration.rig import Rig
 
@@ -36,7 +37,7 @@ CUTOFF = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Solution:
+class PointSolution:
     """What the solver found.
 
     Attributes
@@ -65,9 +66,9 @@ def triangulated(
     observations: Observations, cameras: CameraArrays, scale: float, points: Float | None = None
 ) -> Float:
     """Triangulate every point robustly, (points, 3) m; NaN where no two rays meet."""
-    direction = triangulation.rays(observations.view, observations.xy, cameras)
+    direction = rays_of_observations(observations.view, observations.xy, cameras)
     points = np.full((len(observations.start) - 1, 3), np.nan) if points is None else points.copy()
-    triangulation.triangulate(
+    triangulate_listed(
         observations.start,
         observations.view,
         observations.xy,
@@ -99,7 +100,7 @@ def triangulated_points(rig: Rig, xy: Float) -> Float:
 def errors_of(observations: Observations, cameras: CameraArrays, points: Float) -> Float:
     """Observed minus predicted of every observation, (observations, 2) px; NaN without a point."""
     out = np.empty((len(observations.view), 2))
-    kernels.errors(
+    kernels.point_residuals(
         observations.start,
         observations.view,
         observations.xy,
@@ -110,14 +111,14 @@ def errors_of(observations: Observations, cameras: CameraArrays, points: Float) 
     return out
 
 
-def solve(
+def adjust_cameras(
     observations: Observations,
     given: CameraArrays,
     freedoms: Sequence[Freedom],
     *,
     pixel_sigma: float | None = None,
     per_pair: int = 300,
-) -> Solution:
+) -> PointSolution:
     """Refine the cameras: on a spread-out part of the points first, then on all.
 
     Parameters
@@ -134,7 +135,7 @@ def solve(
 
     Returns
     -------
-    solution : Solution
+    solution : PointSolution
 
     Raises
     ------
@@ -147,10 +148,10 @@ def solve(
     cameras, used = given, 0
 
     def sigma_of(observed: Observations, cameras: CameraArrays, points: Float) -> float:
-        return noise(observed, cameras, points) if pixel_sigma is None else pixel_sigma
+        return point_noise(observed, cameras, points) if pixel_sigma is None else pixel_sigma
 
     least = 0.0 if pixel_sigma is None else pixel_sigma
-    scale = 2 * CUTOFF * max(noise(part, cameras, triangulated(part, cameras, 1e3)), least)
+    scale = 2 * CUTOFF * max(point_noise(part, cameras, triangulated(part, cameras, 1e3)), least)
     for number, freedom in enumerate(freedoms):
         points = triangulated(part, cameras, scale)
         for _ in range(40):
@@ -169,7 +170,7 @@ def solve(
     descent = _Descent(observations, freedoms[-1], scale, given, cameras, points)
     used += descent.run(20, 3e-4)
     errors = errors_of(observations, descent.cameras, descent.points)
-    return Solution(
+    return PointSolution(
         cameras=descent.cameras,
         points=descent.points,
         errors=errors,
@@ -271,7 +272,7 @@ class _Descent:
         return moved(self.cameras, full), points
 
     def _cost(self, cameras: CameraArrays, points: Float) -> float:
-        cost = kernels.cost(
+        cost = kernels.geman_mcclure_cost(
             self.observations.start,
             self.observations.view,
             self.observations.xy,
@@ -283,7 +284,7 @@ class _Descent:
         return float(cost + np.sum(self.precision * offset**2))
 
 
-def noise(observations: Observations, cameras: CameraArrays, points: Float) -> float:
+def point_noise(observations: Observations, cameras: CameraArrays, points: Float) -> float:
     """Estimate the noise in x and in y from the middle of the errors and what the points have absorbed."""
     errors = errors_of(observations, cameras, points)
     count = np.diff(observations.start)[observations.point]

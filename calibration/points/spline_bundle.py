@@ -17,20 +17,21 @@ from scipy.interpolate import BSpline
 from scipy.linalg import solveh_banded
 from scipy.ndimage import median_filter
 from scipy.sparse.linalg import splu
-from scipy.spatial.transform import Rotation
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.camera import Intrinsics
 from calibration.geometry.lens import DISTORT, fill_coefficients, to_pixels
+from calibration.geometry.rotations import stepped_poses
 from calibration.points.moving_point import Clocks
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 DEGREE = 3
-PER_VIEW = 8
+CLOCKED_UNKNOWNS = 8
 """Rotation and translation (from the left), offset, rate."""
 
-CUTOFF = 3.0
+PATH_CUTOFF = 3.0
 
 WIDE_PX = 20.0
 """Least width of the loss to begin with: stretches of the path may be off by more than most of it is."""
@@ -40,7 +41,7 @@ BAND = 3 * (DEGREE + 1) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sightings:
+class PathSightings(ReadOnlyArrays):
     """Pixels of all cameras.
 
     Attributes
@@ -57,7 +58,7 @@ class Sightings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class State:
+class State(ReadOnlyArrays):
     """Unknowns.
 
     Attributes
@@ -73,19 +74,19 @@ class State:
     clocks: Clocks
     spline: BSpline
 
-    def times(self, sightings: Sightings) -> Float:
+    def times(self, sightings: PathSightings) -> Float:
         """World times of the sightings, (n,) s."""
         clocks, view = self.clocks, sightings.view
         return np.asarray(clocks.offset[view] + clocks.rate[view] * sightings.nominal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Problem:
+class PathProblem(ReadOnlyArrays):
     """What is given: sightings, lenses, what is free and how smooth a path is expected.
 
     Attributes
     ----------
-    sightings : Sightings
+    sightings : PathSightings
     K : (views, 3, 3) float, px
     distortion : (views, 12) float
     model : tuple of str
@@ -94,7 +95,7 @@ class Problem:
         Standard deviation of the third differences of the spline's coefficients, in its unit.
     """
 
-    sightings: Sightings
+    sightings: PathSightings
     K: Float
     distortion: Float
     model: tuple[str, ...]
@@ -103,8 +104,8 @@ class Problem:
 
     @classmethod
     def of(
-        cls, sightings: Sightings, lenses: Sequence[Intrinsics], free: NDArray[np.bool_], roughness: float
-    ) -> "Problem":
+        cls, sightings: PathSightings, lenses: Sequence[Intrinsics], free: NDArray[np.bool_], roughness: float
+    ) -> "PathProblem":
         """Take the numbers out of the lenses."""
         return cls(
             sightings=sightings,
@@ -116,23 +117,23 @@ class Problem:
         )
 
 
-def errors(problem: Problem, state: State) -> Float:
+def path_residuals(problem: PathProblem, state: State) -> Float:
     """Observed minus predicted, (n, 2) px; NaN behind a camera."""
     return _linearised(problem, state, derivatives=False)[0]
 
 
-def noise(error: Float) -> float:
+def path_noise(error: Float) -> float:
     """Estimate the standard deviation of the noise in x and in y."""
     size = np.abs(error[np.isfinite(error).all(axis=1)])
     return float(1.4826 * np.median(size)) if size.size else np.inf
 
 
-def adjust(problem: Problem, state: State, *, iterations: int = 60) -> tuple[State, float]:
+def adjust_path(problem: PathProblem, state: State, *, iterations: int = 60) -> tuple[State, float]:
     """Refine by Levenberg-Marquardt under a bounded loss that narrows to the noise.
 
     Parameters
     ----------
-    problem : Problem
+    problem : PathProblem
     state : State
     iterations : int
         Per width of the loss.
@@ -143,17 +144,17 @@ def adjust(problem: Problem, state: State, *, iterations: int = 60) -> tuple[Sta
     sigma : float, px
         Of the noise.
     """
-    sigma = noise(errors(problem, state))
-    scale = max(2 * CUTOFF * sigma, WIDE_PX)
+    sigma = path_noise(path_residuals(problem, state))
+    scale = max(2 * PATH_CUTOFF * sigma, WIDE_PX)
     while True:
         state = _descend(problem, state, scale, sigma, min(iterations, 10))
-        sigma = noise(errors(problem, state))
-        if scale <= 1.05 * CUTOFF * sigma:
+        sigma = path_noise(path_residuals(problem, state))
+        if scale <= 1.05 * PATH_CUTOFF * sigma:
             return _descend(problem, state, scale, sigma, iterations), sigma
-        scale = max(scale / 2, CUTOFF * sigma)
+        scale = max(scale / 2, PATH_CUTOFF * sigma)
 
 
-def _descend(problem: Problem, state: State, scale: float, sigma: float, iterations: int) -> State:
+def _descend(problem: PathProblem, state: State, scale: float, sigma: float, iterations: int) -> State:
     stiffness = (sigma / problem.roughness) ** 2  # of third differences, so that both terms are px2
     damping, cost = 1e-4, _cost(problem, state, scale, stiffness)
     for _ in range(iterations):
@@ -184,15 +185,15 @@ def _solved(H: sparse.csr_matrix, g: Float, border: int) -> Float:
     return np.concatenate([x, inner[:, 0] - inner[:, 1:] @ x])
 
 
-def _cost(problem: Problem, state: State, scale: float, stiffness: float) -> float:
-    e2 = (errors(problem, state) ** 2).sum(axis=1)
+def _cost(problem: PathProblem, state: State, scale: float, stiffness: float) -> float:
+    e2 = (path_residuals(problem, state) ** 2).sum(axis=1)
     e2 = np.where(np.isfinite(e2), e2, np.inf)
     robust = scale**2 * np.sum(np.where(np.isinf(e2), 1.0, e2 / (scale**2 + np.where(np.isinf(e2), 0, e2))))
     return float(robust + stiffness * (np.diff(state.spline.c, 3, axis=0) ** 2).sum())
 
 
 def _normal_equations(
-    problem: Problem, state: State, scale: float, stiffness: float
+    problem: PathProblem, state: State, scale: float, stiffness: float
 ) -> tuple[sparse.csr_matrix, Float]:
     error, J = _linearised(problem, state, derivatives=True)
     e2 = (error**2).sum(axis=1)
@@ -213,7 +214,7 @@ def _normal_equations(
     return H, g
 
 
-def _linearised(problem: Problem, state: State, *, derivatives: bool) -> tuple[Float, Any]:
+def _linearised(problem: PathProblem, state: State, *, derivatives: bool) -> tuple[Float, Any]:
     sightings = problem.sightings
     view, times = sightings.view, state.times(sightings)
     knots = state.spline.t
@@ -238,7 +239,7 @@ def _linearised(problem: Problem, state: State, *, derivatives: bool) -> tuple[F
     return error, _jacobian(problem, state, times, cam, D)
 
 
-def _jacobian(problem: Problem, state: State, times: Float, cam: Float, D: Float) -> sparse.csr_matrix:
+def _jacobian(problem: PathProblem, state: State, times: Float, cam: Float, D: Float) -> sparse.csr_matrix:
     view, count = problem.sightings.view, len(times)
     turn = np.stack([np.cross(axis, cam) for axis in np.eye(3)], axis=-1)  # d cam / d rotation = w x cam
     along = np.einsum("nij,nj->ni", state.R[view], state.spline.derivative()(times))
@@ -263,14 +264,13 @@ def _jacobian(problem: Problem, state: State, times: Float, cam: Float, D: Float
     return cameras + sparse.csr_matrix((values.ravel(), (rows.ravel(), columns.ravel())), shape=shape)
 
 
-def _moved(problem: Problem, state: State, step: Float) -> State:
+def _moved(problem: PathProblem, state: State, step: Float) -> State:
     border = int(problem.free.sum())
     delta = np.zeros(problem.free.shape)
     delta[problem.free] = step[:border]
-    turn = Rotation.from_rotvec(delta[:, :3])
     spline = BSpline(state.spline.t, state.spline.c + step[border:].reshape(-1, 3), DEGREE)
     clocks = Clocks(offset=state.clocks.offset + delta[:, 6], rate=state.clocks.rate + delta[:, 7])
-    R, t = turn.as_matrix() @ state.R, turn.apply(state.t) + delta[:, 3:6]
+    R, t = stepped_poses(state.R, state.t, delta[:, :6])
     return replace(state, R=R, t=t, clocks=clocks, spline=spline)
 
 

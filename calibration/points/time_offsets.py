@@ -22,7 +22,7 @@ Float = NDArray[np.float64]
 SAMPLES = 100
 """Points of a pair that are compared at one offset."""
 
-FEWEST = 60
+FEWEST_MET = 60
 """Points that a pair must share at an offset to be believed."""
 
 WORTH = 0.5
@@ -63,7 +63,7 @@ def pair_offset(
         for number, offset in enumerate(offsets):
             other = interpolated(b, uv_b, (frames / a.fps + offset) * b.fps)
             both = np.flatnonzero(np.isfinite(other[:, 0]) & np.isfinite(uv_a[frames, 0]))
-            if len(both) < FEWEST:
+            if len(both) < FEWEST_MET:
                 continue
             chosen = both[np.linspace(0, len(both) - 1, min(SAMPLES, len(both))).astype(int)]
             pair = uv_a[frames[chosen]], other[chosen]
@@ -135,7 +135,7 @@ def chained_offsets(tracks: Sequence[Track], names: Sequence[str], *, longest: f
     lost = [names[view] for view in range(len(tracks)) if view not in offset]
     if lost:
         raise CalibrationError(
-            f"{', '.join(lost)}: no time offset up to {longest:g} s at which {FEWEST} points or more are "
+            f"{', '.join(lost)}: no time offset up to {longest:g} s at which {FEWEST_MET} points or more are "
             "seen together with another camera; give the offsets, or record the same motion in all cameras"
         )
     return np.array([offset[view] for view in range(len(tracks))])

@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import BSpline
 from scipy.spatial.transform import RigidTransform
 
-from calibration.arrays import frozen
+from calibration.arrays import ReadOnlyArrays, frozen
 from calibration.errors import CalibrationError
+from calibration.geometry.similarity import fit_similarity, fit_similarity_robustly
 from calibration.points.moving_point import Clocks, Motion
 from calibration.rig import Rig
-from calibration.similarity import fit_similarity, fit_similarity_robustly
 
 Float = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ STEP = 0.5
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class TrackMatch:
+class TrackMatch(ReadOnlyArrays):
     """How a path fits one that is known.
 
     Attributes

@@ -16,16 +16,16 @@ from calibration.points.moving_point import Clocks, Motion, Track, interpolated
 from calibration.points.refining import median_known
 from calibration.points.solver import triangulated_points
 from calibration.points.spline_bundle import (
-    CUTOFF,
     DEGREE,
-    Problem,
-    Sightings,
+    PATH_CUTOFF,
+    PathProblem,
+    PathSightings,
     State,
-    adjust,
-    errors,
+    adjust_path,
     fitted_spline,
+    path_residuals,
 )
-from calibration.points.time_offsets import FEWEST, chained_offsets
+from calibration.points.time_offsets import FEWEST_MET, chained_offsets
 from calibration.rig import Rig
 from calibration.start.resection import resected
 
@@ -100,7 +100,7 @@ class _Build:
         views = np.concatenate([np.full(len(track.seen), view) for view, track in enumerate(tracks)])
         nominal = np.concatenate([track.seen / track.fps for track in tracks])
         xy = np.concatenate([track.xy[track.seen] for track in tracks])
-        self.sightings = Sightings(view=views, nominal=nominal, xy=xy)
+        self.sightings = PathSightings(view=views, nominal=nominal, xy=xy)
         times = clocks.offset[views] + nominal
         margin = 2.0 * interval  # offsets still move
         inner = np.arange(times.min() - margin, times.max() + margin + interval, interval)
@@ -127,7 +127,7 @@ class _Build:
         score, a, b = best
         if not score:
             raise CalibrationError(
-                f"no two of {', '.join(self.names)} see the point together {FEWEST} times from different "
+                f"no two of {', '.join(self.names)} see the point together {FEWEST_MET} times from different "
                 "directions: check the time offsets and lenses, or place the cameras further apart"
             )
         _, b_from_a, times, xyz = self._pair(a, b)
@@ -167,7 +167,7 @@ class _Build:
         clocks = Clocks(offset=(state.clocks.offset - o) / r, rate=state.clocks.rate / r)
         new_from_old = RigidTransform.from_components(state.t[first], Rotation.from_matrix(state.R[first]))
         spline = BSpline((state.spline.t - o) / r, new_from_old.apply(state.spline.c), DEGREE)
-        error = np.linalg.norm(errors(self._problem(), state), axis=1)
+        error = np.linalg.norm(path_residuals(self._problem(), state), axis=1)
         motion = Motion(
             names=self.names,
             clocks=clocks,
@@ -183,7 +183,7 @@ class _Build:
             motion,
             errors_px=np.array([median_known(error[rows]) for rows in mine]),
             rejected=np.array(
-                [np.mean(~(error[rows] < CUTOFF * self.sigma)) if rows.any() else 0.0 for rows in mine]
+                [np.mean(~(error[rows] < PATH_CUTOFF * self.sigma)) if rows.any() else 0.0 for rows in mine]
             ),
         )
         return self._rig(range(len(self.names))).moved(new_from_old), motion
@@ -196,7 +196,7 @@ class _Build:
         other = interpolated(two, self.uv[b], (times - clocks.offset[b]) * two.fps)
         both = np.isfinite(other[:, 0]) & np.isfinite(self.uv[a][frames, 0])
         nothing = 0.0, RigidTransform.identity(), np.empty(0), np.empty((0, 3))
-        if both.sum() < FEWEST:
+        if both.sum() < FEWEST_MET:
             return nothing
         uv_a, uv_b, times = self.uv[a][frames[both]], other[both], times[both]
         threshold = START_PX / float(np.sqrt(one.intrinsics.K[0, 0] * two.intrinsics.K[0, 0]))
@@ -206,7 +206,7 @@ class _Build:
         good = epipolar_error(E, uv_a, uv_b) < threshold
         b_from_a, xyz = relative_pose(E, uv_a, uv_b)
         good &= np.isfinite(xyz[:, 0])
-        if good.sum() < FEWEST:
+        if good.sum() < FEWEST_MET:
             return nothing
         angle = float(np.median(parallax(b_from_a, uv_a[good], uv_b[good])))
         score = float(good.sum()) * min(angle, np.radians(20))
@@ -261,22 +261,22 @@ class _Build:
             cameras.append(Camera(name=self.names[view], intrinsics=lens, cam_from_world=place))
         return Rig(cameras=tuple(cameras))
 
-    def _problem(self) -> Problem:
+    def _problem(self) -> PathProblem:
         lenses = [track.intrinsics for track in self.tracks]
         free = np.zeros((len(self.names), 8), dtype=bool)
         free[self.placed[1:]] = True
         second = self.placed[1]
         # The scale: while the largest part of its translation is held, the second camera cannot come nearer.
         free[second, 3 + np.argmax(np.abs(self.state.t[second]))] = False
-        return Problem.of(self.sightings, lenses, free, self.roughness)
+        return PathProblem.of(self.sightings, lenses, free, self.roughness)
 
     def _adjust(self) -> None:
         placed = np.isin(self.sightings.view, self.placed)
-        some = Sightings(
+        some = PathSightings(
             view=self.sightings.view[placed],
             nominal=self.sightings.nominal[placed],
             xy=self.sightings.xy[placed],
         )
         lenses = [track.intrinsics for track in self.tracks]
-        problem = Problem.of(some, lenses, self._problem().free, self.roughness)
-        self.state, self.sigma = adjust(problem, self.state)
+        problem = PathProblem.of(some, lenses, self._problem().free, self.roughness)
+        self.state, self.sigma = adjust_path(problem, self.state)

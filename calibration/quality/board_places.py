@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.boards.board import Board
 from calibration.bundle.covariance import Uncertainty
 from calibration.bundle.parameters import POSE_NAMES
@@ -16,7 +17,7 @@ Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class BoardPlace:
+class BoardPlace(ReadOnlyArrays):
     """Place of a board on an object made of several.
 
     Attributes

@@ -12,7 +12,7 @@ from calibration.rig import Rig
 Float = NDArray[np.float64]
 
 
-def covered_part(xy: Float) -> Float | None:
+def convex_hull(xy: Float) -> Float | None:
     """Return the convex hull of the pixels that a fit used.
 
     Parameters
@@ -48,7 +48,7 @@ def with_coverage(rig: Rig, corners: Corners, used: NDArray[np.bool_]) -> Rig:
     """
     cameras = []
     for view, camera in enumerate(rig.cameras):
-        hull = covered_part(corners.xy[used & (corners.view == view)])
+        hull = convex_hull(corners.xy[used & (corners.view == view)])
         cameras.append(replace(camera, intrinsics=replace(camera.intrinsics, covered=hull)))
     return Rig(cameras=tuple(cameras))
 

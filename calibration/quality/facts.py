@@ -6,10 +6,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
+from calibration.bundle.board_print import board_print
 from calibration.bundle.covariance import PointError, Uncertainty, point_error
-from calibration.bundle.draws import RigDistribution, placed_like
+from calibration.bundle.draws import RigDistribution, moved_like
 from calibration.bundle.fit import Fit
 from calibration.bundle.held_out import HeldOut
+from calibration.bundle.lateness import Lateness, lateness
 from calibration.bundle.parameters import free_unknowns
 from calibration.bundle.problem import Corners, Unknowns
 from calibration.corners.sightings import Sightings
@@ -25,7 +28,7 @@ MOST_POINTS = 800
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Observed:
+class FittedCorners(ReadOnlyArrays):
     """Corners that the fit used, with their residuals.
 
     Attributes
@@ -54,7 +57,7 @@ def working_volume(unknowns: Unknowns, corners: Corners) -> Float:
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class CalibrationFacts:
+class CalibrationFacts(ReadOnlyArrays):
     """What is known of a calibration, in numbers.
 
     Attributes
@@ -76,8 +79,12 @@ class CalibrationFacts:
     rms_per_view, median_per_view : (views,) float, px
     sigma : (views,) float, px
         Corner noise per coordinate.
-    late : (views,) float, s
+    clock_offset : (views,) float, s
         Estimated delay of each view against the first (in frames where there are no time stamps).
+    lateness : Lateness
+        What the delays would be, as far as the board's motion tells, where they were not estimated.
+    other_print : str
+        How the board that was filmed differs from the one described; empty where it does not clearly.
     cost_before, cost_after : float
     iterations : int
     converged : bool
@@ -96,7 +103,7 @@ class CalibrationFacts:
         Expected error of points where the board was.
     error_map : ErrorMap
         Expected error on a regular grid of the working volume.
-    observed : Observed
+    observed : FittedCorners
         Every corner with its residual, for the maps.
     """
 
@@ -114,7 +121,9 @@ class CalibrationFacts:
     rms_per_view: Float
     median_per_view: Float
     sigma: Float
-    late: Float
+    clock_offset: Float
+    lateness: Lateness
+    other_print: str
     cost_before: float
     cost_after: float
     iterations: int
@@ -127,7 +136,7 @@ class CalibrationFacts:
     held_out: HeldOut | None
     volume: PointError
     error_map: ErrorMap
-    observed: Observed
+    observed: FittedCorners
 
     @classmethod
     def of_fit(
@@ -138,12 +147,14 @@ class CalibrationFacts:
         graph: ViewGraph,
         rig: Rig,
         held_out: HeldOut | None,
+        late: Lateness | None = None,
     ) -> Self:
-        """Sum up a fit."""
+        """Sum up a fit; `late` is what is known of delays that were not estimated."""
         view, length, rejected = fit.corners.view, np.hypot(*fit.residual.T), fit.rejected
         parts = [length[(view == v) & ~rejected] for v in range(len(rig))]
         choice, unknowns = fit.selection.choice, fit.solution.unknowns
         free = free_unknowns(choice, unknowns, sightings.sizes, sightings.nominal)
+        printed = board_print(fit, sightings)
         xyz = working_volume(unknowns, fit.corners)
         seen = np.stack(
             [c.intrinsics.covers(rig.project(xyz)[:, v]) for v, c in enumerate(rig.cameras)], axis=1
@@ -163,7 +174,9 @@ class CalibrationFacts:
             rms_per_view=np.array([np.sqrt(np.mean(part**2)) if part.size else np.nan for part in parts]),
             median_per_view=np.array([np.median(part) if part.size else np.nan for part in parts]),
             sigma=fit.solution.sigma,
-            late=unknowns.late,
+            clock_offset=unknowns.clock_offset + sightings.removed,
+            lateness=lateness(fit, sightings) if late is None else late,
+            other_print="" if printed is None else printed.other_than(sightings.boards[0]),
             cost_before=fit.solution.cost_before,
             cost_after=fit.solution.cost_after,
             iterations=fit.solution.iterations,
@@ -189,7 +202,7 @@ class CalibrationFacts:
                     points, visible, unknowns, free, fit.uncertainty.covariance
                 ),
             ),
-            observed=Observed(
+            observed=FittedCorners(
                 view=view,
                 xy=fit.corners.xy - sightings.offsets[view],
                 residual=fit.residual,
@@ -220,7 +233,7 @@ class CalibrationFacts:
             If `placed` is another rig.
         """
         drawn = self.distribution.draw(count, seed=seed)
-        return drawn if placed is None else tuple(placed_like(rig, self.rig, placed) for rig in drawn)
+        return drawn if placed is None else tuple(moved_like(rig, self.rig, placed) for rig in drawn)
 
     def mapped(self, placed: Rig) -> ErrorMap:
         """Return the expected error on a grid along the axes of the world that is used.

@@ -14,10 +14,12 @@ from calibration.quality.figures import board_map, image_maps, pair_table, rig_i
 from calibration.rig import Rig
 from calibration.world.levelling import levelled
 
-SHAPES = {"warp": "bent, by two numbers", "free": "an offset of each corner"}
+SHAPE_WORDS = {"warp": "bent, by two numbers", "free": "an offset of each corner"}
 
 
-def page(facts: CalibrationFacts, said: Sequence[str], placed: Rig | None = None) -> str:
+def calibration_page(
+    facts: CalibrationFacts, said: Sequence[str], placed: Rig | None = None, *, wrong: Sequence[str] = ()
+) -> str:
     """Return the page.
 
     Parameters
@@ -25,6 +27,8 @@ def page(facts: CalibrationFacts, said: Sequence[str], placed: Rig | None = None
     facts : CalibrationFacts
     said : sequence of str
         Verdicts.
+    wrong : sequence of str
+        Those among them that make the calibration wrong, not only weak.
     placed : Rig, optional
         The rig in the world that figures show; levelled unless given.
 
@@ -33,7 +37,10 @@ def page(facts: CalibrationFacts, said: Sequence[str], placed: Rig | None = None
     html : str
     """
     sections = [
-        Section(title="What to know", parts=(verdict_list((text, "plain") for text in said),)),
+        Section(
+            title="What to know",
+            parts=(verdict_list((text, "bad" if text in wrong else "plain") for text in said),),
+        ),
         Section(title="Cameras", parts=(_camera_table(facts),)),
         Section(title="Board views left out of the fit", parts=_held_out(facts)),
         *(_between_cameras(facts) if len(facts.names) > 1 else []),
@@ -85,7 +92,7 @@ def _in_space(facts: CalibrationFacts, placed: Rig | None) -> list[Section]:
 def _board(facts: CalibrationFacts) -> tuple[Markup, ...]:
     if facts.board_shape == "rigid":
         return (note("Taken as ordered."),)
-    return _drawn(board_map(facts, facts.nominal), f"Estimated: {SHAPES[facts.board_shape]}.")
+    return _drawn(board_map(facts, facts.nominal), f"Estimated: {SHAPE_WORDS[facts.board_shape]}.")
 
 
 def _headline(facts: CalibrationFacts) -> str:
@@ -97,7 +104,7 @@ def _headline(facts: CalibrationFacts) -> str:
     if facts.held_out is not None:
         text += (
             f" On board views left out of the fit, distances between corners are off by "
-            f"{1e3 * facts.held_out.all_pairs:.3f} mm rms."
+            f"{1e3 * facts.held_out.median:.3f} mm (median)."
         )
     return text
 
@@ -139,6 +146,7 @@ def _held_out(facts: CalibrationFacts) -> tuple[Markup, ...]:
     rows = [
         ["neighbouring corners, bias", f"{1e3 * found.neighbour_bias:+.3f}"],
         ["neighbouring corners, spread", f"{1e3 * found.neighbour_spread:.3f}"],
+        ["all pairs, median", f"{1e3 * found.median:.3f}"],
         ["all pairs, rms", f"{1e3 * found.all_pairs:.3f}"],
         ["all pairs against the nominal board, rms", f"{1e3 * found.all_pairs_nominal:.3f}"],
         ["repeatability of each distance", f"{1e3 * found.repeatability:.3f}"],

@@ -6,9 +6,10 @@ from typing import Self
 
 from calibration.bundle.fit import Fit
 from calibration.bundle.held_out import HeldOut
+from calibration.bundle.lateness import Lateness
 from calibration.corners.sightings import Sightings
 from calibration.quality.facts import CalibrationFacts
-from calibration.quality.verdicts import verdicts
+from calibration.quality.verdicts import alarms, calibration_verdicts
 from calibration.rig import Rig
 from calibration.start.view_graph import ViewGraph
 
@@ -19,10 +20,13 @@ class CalibrationReport(CalibrationFacts):
 
     Attributes
     ----------
+    alarms : tuple of str
+        What makes the calibration wrong, in words, with what to do.
     verdicts : tuple of str
-        What to know and what to do, in words.
+        What to know and what to do, in words; alarms come first.
     """
 
+    alarms: tuple[str, ...]
     verdicts: tuple[str, ...]
 
     @classmethod
@@ -34,11 +38,13 @@ class CalibrationReport(CalibrationFacts):
         graph: ViewGraph,
         rig: Rig,
         held_out: HeldOut | None,
+        late: Lateness | None = None,
     ) -> Self:
         """Sum up a fit and judge it."""
-        facts = CalibrationFacts.of_fit(sightings, fit, graph=graph, rig=rig, held_out=held_out)
+        facts = CalibrationFacts.of_fit(sightings, fit, graph=graph, rig=rig, held_out=held_out, late=late)
         known = {field.name: getattr(facts, field.name) for field in fields(facts)}
-        return cls(**known, verdicts=tuple(verdicts(facts)))
+        wrong = tuple(alarms(facts))
+        return cls(**known, alarms=wrong, verdicts=(*wrong, *calibration_verdicts(facts)))
 
     def summary(self) -> str:
         """Return the report as a few lines of text.
@@ -53,7 +59,8 @@ class CalibrationReport(CalibrationFacts):
         ]
         if self.held_out is not None:
             lines.append(
-                f"left-out frames: all corner distances {1e3 * self.held_out.all_pairs:.3f} mm rms, "
+                f"left-out frames: all corner distances {1e3 * self.held_out.median:.3f} mm median, "
+                f"{1e3 * self.held_out.all_pairs:.3f} mm rms, "
                 f"neighbours {1e3 * self.held_out.neighbour_bias:+.3f} +- "
                 f"{1e3 * self.held_out.neighbour_spread:.3f} mm"
             )
@@ -75,9 +82,9 @@ class CalibrationReport(CalibrationFacts):
             The rig in the world that is used, where it was moved after the calibration: figures show that
             world, otherwise one levelled by the cameras' own upright.
         """
-        from calibration.quality.page import page  # plotly is loaded when a page is asked for
+        from calibration.quality.page import calibration_page  # plotly is loaded when a page is asked for
 
         path = Path(path)
         part = path.with_name(path.name + ".part")
-        part.write_text(page(self, self.verdicts, placed), encoding="utf-8")
+        part.write_text(calibration_page(self, self.verdicts, placed, wrong=self.alarms), encoding="utf-8")
         part.replace(path)

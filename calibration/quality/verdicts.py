@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from calibration.bundle.lateness import LATE_FRAMES, LATE_SIGMAS
 from calibration.quality.coverage import area
 from calibration.quality.facts import CalibrationFacts
 
 FEW_FRAMES = 10
 UNCERTAIN_FOCAL = 0.005
+WEAK_PAIR = 3.0
 LITTLE_COVERED = 0.5
 EDGE = 0.15
 NOISY = 0.5
@@ -16,7 +18,29 @@ UNEVEN = 3.0
 MANY_REJECTED = 0.02
 
 
-def verdicts(facts: CalibrationFacts) -> Iterator[str]:
+def alarms(facts: CalibrationFacts) -> Iterator[str]:
+    """Say what makes a calibration wrong, not only weak.
+
+    Parameters
+    ----------
+    facts : CalibrationFacts
+
+    Yields
+    ------
+    alarm : str
+    """
+    if not facts.converged:
+        yield (
+            "the refinement stopped before it converged and its result is not to be trusted: record more "
+            "board views, or give the lenses of weak cameras (intrinsics=)"
+        )
+    late = list(_out_of_step(facts))
+    yield from late
+    if facts.other_print and not late:  # corners of cameras out of step look displaced too
+        yield facts.other_print
+
+
+def calibration_verdicts(facts: CalibrationFacts) -> Iterator[str]:
     """Say what is weak about a calibration.
 
     Parameters
@@ -31,11 +55,6 @@ def verdicts(facts: CalibrationFacts) -> Iterator[str]:
         yield (
             f"{facts.frames_total - facts.frames_used} of {facts.frames_total} frames show too little "
             "of the board in every view and were not used"
-        )
-    if not facts.converged:
-        yield (
-            "the refinement stopped before it converged and its result is not to be trusted: record more "
-            "board views, or give the lenses of weak cameras (intrinsics=)"
         )
     for view in range(len(facts.names)):
         yield from _view_verdicts(facts, view)
@@ -106,6 +125,17 @@ def _bare_edges(facts: CalibrationFacts, view: int) -> list[str]:
     return [edge for edge, gap in gaps.items() if gap > EDGE]
 
 
+def _out_of_step(facts: CalibrationFacts) -> Iterator[str]:
+    known = facts.lateness
+    clear = np.abs(known.late) > np.maximum(LATE_SIGMAS * known.sigma, LATE_FRAMES * known.interval)
+    for view in np.flatnonzero(clear):
+        yield (
+            f"camera {facts.names[view]}: by the board's motion its images are {known.told(int(view))} later "
+            f"than those of {facts.names[0]}, which was not taken into account; calibrate with time offsets "
+            "(time_offsets=True, in project.toml time_offsets = true), or trim the recording to that"
+        )
+
+
 def _millimetres(facts: CalibrationFacts) -> Iterator[str]:
     expected = facts.volume.calibration[np.isfinite(facts.volume.calibration)]
     if expected.size:
@@ -116,9 +146,14 @@ def _millimetres(facts: CalibrationFacts) -> Iterator[str]:
     held_out = facts.held_out
     if held_out is None:
         return
+    weak = ""
+    if held_out.weakest_median > WEAK_PAIR * held_out.median:
+        told = ", ".join(facts.names[view] for view in held_out.weakest)
+        weak = f"; most, by {1e3 * held_out.weakest_median:.3f} mm, where only {told} see them"
     yield (
         f"on board views left out of the fit, distances between corners are off by "
-        f"{1e3 * held_out.all_pairs:.3f} mm rms and repeat to {1e3 * held_out.repeatability:.3f} mm"
+        f"{1e3 * held_out.median:.3f} mm (median; {1e3 * held_out.all_pairs:.3f} mm rms) and repeat to "
+        f"{1e3 * held_out.repeatability:.3f} mm{weak}"
     )
     worse = held_out.pixel_median / np.maximum(facts.median_per_view, 1e-9)
     for view in np.flatnonzero(worse > 1.5):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.errors import CalibrationError
 from calibration.recordings.frame_sources import ImageFiles, Source, VideoFile, trailing_number
 from calibration.recordings.synchrony import match_numbers, match_times
@@ -15,7 +16,7 @@ Int = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(ReadOnlyArrays):
     """Which frames belong together.
 
     Attributes

@@ -14,7 +14,7 @@ from typing import Any
 
 from calibration.camera import Camera
 from calibration.documents import read_toml
-from calibration.rig_files.toml_cameras import Section, camera_section, natural
+from calibration.rig_files.toml_cameras import CameraTable, camera_section, natural
 from calibration.rig_files.units import agreed_unit, metres_per
 from calibration.toml_files import write_toml
 
@@ -33,7 +33,7 @@ def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     names = list(sections)
     if all(re.fullmatch(r"\D*\d+", name) for name in names):
         names.sort(key=natural)
-    return tuple(Section(path, name, sections[name]).camera(metres) for name in names)
+    return tuple(CameraTable(path, name, sections[name]).camera(metres) for name in names)
 
 
 def write(cameras: Sequence[Camera], path: Path, unit: str = "m") -> None:

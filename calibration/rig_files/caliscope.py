@@ -6,7 +6,7 @@ from typing import Any
 
 from calibration.camera import Camera
 from calibration.documents import read_toml
-from calibration.rig_files.toml_cameras import Section, camera_section, natural
+from calibration.rig_files.toml_cameras import CameraTable, camera_section, natural
 from calibration.rig_files.units import agreed_unit
 from calibration.toml_files import write_toml
 
@@ -22,7 +22,7 @@ def read(path: Path, unit: str | None = None) -> tuple[Camera, ...]:
     sections: dict[str, dict[str, Any]] = read_toml(path)["cameras"]
     cameras = []
     for name in sorted(sections, key=natural):
-        section = Section(path, f"cameras.{name}", sections[name])
+        section = CameraTable(path, f"cameras.{name}", sections[name])
         if "rotation" in section.values and "matrix" in section.values:
             cameras.append(section.camera(metres, name=f"cam_{section.values.get('cam_id', name)}"))
     if not cameras:

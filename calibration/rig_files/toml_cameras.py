@@ -14,7 +14,7 @@ from calibration.toml_files import line_of
 Float = NDArray[np.float64]
 
 
-class Section:
+class CameraTable:
     """One section of a TOML file that knows where it stands."""
 
     def __init__(self, path: Path, name: str, values: dict[str, Any]):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from calibration.boards.poses import BoardPoses
-from calibration.bundle.links import Link
+from calibration.bundle.links import BoardLinks
 from calibration.camera import Intrinsics
 from calibration.corners.sightings import Sightings
 from calibration.errors import CalibrationError
@@ -27,7 +27,7 @@ Places = tuple[Float, Float]
 
 
 def first_links(
-    sightings: Sightings, poses: Sequence[BoardPoses], lenses: Sequence[Intrinsics], known: Link
+    sightings: Sightings, poses: Sequence[BoardPoses], lenses: Sequence[Intrinsics], known: BoardLinks
 ) -> Places:
     """Find where the boards are on the object.
 
@@ -38,7 +38,7 @@ def first_links(
     poses : sequence of BoardPoses
         Per view, of the rows of `sightings.split()`.
     lenses : sequence of Intrinsics
-    known : Link
+    known : BoardLinks
 
     Returns
     -------
@@ -101,32 +101,32 @@ def object_poses(sightings: Sightings, poses: Sequence[BoardPoses], places: Plac
     for one in poses:
         R = np.einsum("rcij,rkj->rcik", one.R, turn)
         t = one.t - np.einsum("rcij,rj->rci", R, shift)
-        best = _blank(len(sightings.xy))
+        best_R, best_t, error = _blank(len(sightings.xy))
         for i in np.argsort(-one.error[:, 0], kind="stable"):  # the best comes last
             if np.isfinite(one.error[i, 0]):
-                best.R[row[i]], best.t[row[i]], best.error[row[i]] = R[i], t[i], one.error[i]
-        out.append(best)
+                best_R[row[i]], best_t[row[i]], error[row[i]] = R[i], t[i], one.error[i]
+        out.append(BoardPoses(R=best_R, t=best_t, error=error))
     return out
 
 
-def _blank(rows: int) -> BoardPoses:
-    return BoardPoses(
-        R=np.full((rows, 2, 3, 3), np.nan), t=np.full((rows, 2, 3), np.nan), error=np.full((rows, 2), np.inf)
-    )
+def _blank(rows: int) -> tuple[Float, Float, Float]:
+    """Return R, t and error of no pose."""
+    return np.full((rows, 2, 3, 3), np.nan), np.full((rows, 2, 3), np.nan), np.full((rows, 2), np.inf)
 
 
 def _inverted(Rb: Float, tb: Float, row: Int, board: Int, shape: tuple[int, int]) -> list[BoardPoses]:
     """Return board_from_world of each board in each frame."""
     out = [_blank(shape[1]) for _ in range(shape[0])]
     for i in np.flatnonzero(np.isfinite(tb[:, 0])):
-        one = out[board[i]]
-        one.R[row[i], 0], one.t[row[i], 0], one.error[row[i], 0] = Rb[i].T, -Rb[i].T @ tb[i], 0.0
-    return out
+        R, t, error = out[board[i]]
+        R[row[i], 0], t[row[i], 0], error[row[i], 0] = Rb[i].T, -Rb[i].T @ tb[i], 0.0
+    return [BoardPoses(R=R, t=t, error=error) for R, t, error in out]
 
 
 def _joined(parts: Sequence[BoardPoses]) -> BoardPoses:
     if not parts:
-        return _blank(0)
+        R, t, error = _blank(0)
+        return BoardPoses(R=R, t=t, error=error)
     return BoardPoses(
         R=np.concatenate([part.R for part in parts]),
         t=np.concatenate([part.t for part in parts]),
@@ -135,7 +135,7 @@ def _joined(parts: Sequence[BoardPoses]) -> BoardPoses:
 
 
 def _back_to_back(
-    sightings: Sightings, poses: Sequence[BoardPoses], known: Link, groups: tuple[tuple[int, ...], ...]
+    sightings: Sightings, poses: Sequence[BoardPoses], known: BoardLinks, groups: tuple[tuple[int, ...], ...]
 ) -> Places:
     """Place the second board behind the first, middle on middle, turned as cameras of two groups agree on."""
     back = np.diag([-1.0, 1.0, -1.0])

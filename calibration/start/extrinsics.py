@@ -14,9 +14,10 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial.transform import Rotation
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.boards.poses import BoardPoses
 from calibration.camera import Intrinsics
-from calibration.geometry.lens import project
+from calibration.geometry.lens import project_from_camera
 
 Float = NDArray[np.float64]
 
@@ -24,9 +25,12 @@ Float = NDArray[np.float64]
 MOST_FRAMES = 250
 """Frames of a pair whose candidates are compared with each other; the best is then compared with all."""
 
+FARTHEST = 0.3
+"""Distance of two places, in radians and multiples of their size, beyond which they differ no more."""
+
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Link:
+class CameraLink(ReadOnlyArrays):
     """Place of one camera relative to another.
 
     Attributes
@@ -45,7 +49,7 @@ class Link:
     frames: int
 
 
-def link(first: BoardPoses, second: BoardPoses) -> Link | None:
+def link(first: BoardPoses, second: BoardPoses) -> CameraLink | None:
     """Find the place of the second camera relative to the first by consensus over the frames.
 
     Parameters
@@ -54,7 +58,7 @@ def link(first: BoardPoses, second: BoardPoses) -> Link | None:
 
     Returns
     -------
-    link : Link or None
+    link : CameraLink or None
         None where no frame has both poses.
     """
     R, t, frame, error = _candidates(first, second)
@@ -69,7 +73,7 @@ def link(first: BoardPoses, second: BoardPoses) -> Link | None:
     guess = np.flatnonzero(np.isin(frame, seen[picks]))
     # A candidate's support: its distance to the nearest candidate of every frame, bounded.
     nearest = _nearest(_apart(R[guess], t[guess], R[guess], t[guess], size), frame[guess])
-    score = np.minimum(nearest, 0.3).sum(axis=1) + 1e-3 * error[guess]
+    score = np.minimum(nearest, FARTHEST).sum(axis=1) + 1e-3 * error[guess]
     best = guess[[np.argmin(score)]]
     apart = _apart(R[best], t[best], R, t, size)
     agree = apart[0] <= max(0.05, 2.5 * np.median(_nearest(apart, frame)))
@@ -77,7 +81,34 @@ def link(first: BoardPoses, second: BoardPoses) -> Link | None:
     off = (mean.inv() * Rotation.from_matrix(R[agree])).magnitude()
     frames = len(np.unique(frame[agree]))
     spread = (np.sqrt(np.mean(off**2)) + 0.01) / np.sqrt(frames)
-    return Link(R=mean.as_matrix(), t=np.median(t[agree], axis=0), spread=float(spread), frames=frames)
+    return CameraLink(R=mean.as_matrix(), t=np.median(t[agree], axis=0), spread=float(spread), frames=frames)
+
+
+def pose_scatter(first: BoardPoses, second: BoardPoses, *, most: int = 60) -> Float:
+    """Tell in how far single frames agree on the place of the second camera relative to the first.
+
+    Parameters
+    ----------
+    first, second : BoardPoses
+        Of the same frames.
+    most : int
+        Frames that are looked at, evenly picked.
+
+    Returns
+    -------
+    distance : (frames,) float
+        Of each frame's nearest candidate from the place that frames agree on most, in radians and multiples
+        of the cameras' distance, at most `FARTHEST`; empty where no frame has both poses.
+    """
+    both = np.flatnonzero(np.isfinite(first.error[:, 0]) & np.isfinite(second.error[:, 0]))
+    both = both[np.unique(np.linspace(0, len(both) - 1, min(most, len(both))).round().astype(int))]
+    R, t, frame, error = _candidates(first.at(both), second.at(both))
+    if not len(R):
+        return np.empty(0)
+    reach = float(np.nanmedian(np.linalg.norm(first.t[both, 0], axis=1)))
+    size = max(float(np.median(np.linalg.norm(t, axis=1))), 1e-6 * reach)
+    nearest = np.minimum(_nearest(_apart(R, t, R, t, size), frame), FARTHEST)
+    return np.asarray(nearest[np.argmin(nearest.sum(axis=1) + 1e-3 * error)])
 
 
 def _apart(R: Float, t: Float, other_R: Float, other_t: Float, size: float) -> Float:
@@ -99,8 +130,8 @@ def _nearest(apart: Float, frame: NDArray[np.int64]) -> Float:
 def _candidates(first: BoardPoses, second: BoardPoses) -> tuple[Float, Float, NDArray[np.int64], Float]:
     """All relative places that single frames suggest; a much worse second pose is no candidate."""
     R, t, frames, error = [], [], [], []
-    for i in range(2):
-        for j in range(2):
+    for i in range(first.error.shape[1]):
+        for j in range(second.error.shape[1]):
             e = first.error[:, i] + second.error[:, j]
             plausible = (
                 np.isfinite(e)
@@ -195,7 +226,7 @@ def _misfit(xy: Float, world: Float, lenses: tuple[Intrinsics, ...], Rc: Float, 
     error = np.zeros(len(xy))
     for view, lens in enumerate(lenses):
         cam = world @ Rc[view].T + tc[view]
-        seen = project(cam, lens.K, lens.distortion, lens.model)
+        seen = project_from_camera(cam, lens.K, lens.distortion, lens.model)
         off = np.linalg.norm(seen - xy[:, view], axis=2)
         found = np.isfinite(xy[:, view, :, 0])
         bound = 0.05 * max(lens.size)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.boards.poses import BoardPoses, board_poses
-from calibration.bundle.adjustment import noise, refine, residuals
+from calibration.bundle.adjustment import adjust, residuals, view_noise
 from calibration.bundle.lens_rules import LensRules
 from calibration.bundle.parameters import Choice, free_unknowns
 from calibration.bundle.problem import MODELS, Corners, lens_row, row_lens, start_unknowns
@@ -27,7 +28,7 @@ MOST_FRAMES = 16
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class FirstLens:
+class FirstLens(ReadOnlyArrays):
     """A first estimate of one lens.
 
     Attributes
@@ -35,7 +36,7 @@ class FirstLens:
     row : (16,) float
         fx fy cx cy and 12 coefficients.
     model : int
-        Index into `bundle_problem.MODELS`.
+        Index into `calibration.bundle.problem.MODELS`.
     size : (2,) int, px
     error : float, px
         Median reprojection error; infinite for a mere guess.
@@ -64,7 +65,7 @@ def first_lens(
     board : (corners, 3) float, m, board
     size : (2,) int, px
     model : int
-        Index into `bundle_problem.MODELS`.
+        Index into `calibration.bundle.problem.MODELS`.
     focal : float, px, or None
         A further start; the others are tried as well.
 
@@ -118,8 +119,8 @@ def _fit(xy: Float, board: Float, guess: FirstLens, poses: BoardPoses) -> FirstL
         choice = Choice(stages=(stage,), rules=LensRules.none(1))
         free = free_unknowns(choice, unknowns, np.array([guess.size]), board)
         for _ in range(2):
-            sigma = noise(corners, residuals(corners, unknowns), 1)
-            unknowns = refine(corners, unknowns, free, sigma, iterations=6, tolerance=1e-3).unknowns
+            sigma = view_noise(corners, residuals(corners, unknowns), 1)
+            unknowns = adjust(corners, unknowns, free, sigma, iterations=6, tolerance=1e-3).unknowns
             if not 0.1 * max(guess.size) < unknowns.lens[0, 0] < 400 * max(guess.size):
                 return None
     error = np.nanmedian(np.linalg.norm(residuals(corners, unknowns), axis=1))

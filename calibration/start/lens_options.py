@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from calibration.bundle.parameters import COEFFICIENTS
+from calibration.bundle.parameters import STAGE_COEFFICIENTS
 from calibration.camera import Intrinsics
 from calibration.corners.observations import BoardObservations
 from calibration.recordings.recording import Recording
@@ -90,8 +90,8 @@ def lens_stages(
     wanted = {name: lens for name in names} if isinstance(lens, str) else dict(lens)
     _check_names("lens: no view", list(wanted), names)
     for name, model in wanted.items():
-        if model not in COEFFICIENTS and model != "auto":
-            raise ValueError(f"lens of {name}: expected auto, {', '.join(COEFFICIENTS)}, got {model!r}")
+        if model not in STAGE_COEFFICIENTS and model != "auto":
+            raise ValueError(f"lens of {name}: expected auto, {', '.join(STAGE_COEFFICIENTS)}, got {model!r}")
     return tuple("none" if name in known else wanted.get(name, "auto") for name in names)
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.bundle.lens_rules import LENS_NAMES, LensRules, lens_names
+from calibration.bundle.lens_rules import LensRules, lens_names
 from calibration.corners.observations import BoardObservations
-from calibration.geometry.lens import ODD
+from calibration.geometry.lens import LENS_NAMES, ODD
 from calibration.recordings.recording import Recording
 from calibration.start.lens_options import same_camera
 
@@ -24,21 +24,21 @@ COEFFICIENT_NAMES = {
 """Coefficients that one can fix or share one by one. The radial ones of "pinhole8" and "pinhole12" are not
 among them: six numbers of which many combinations are the same lens, so one alone says nothing."""
 
-TOGETHER = {"focal": ("fx", "fy"), "center": ("cx", "cy")}
+PAIRED_NUMBERS = {"focal": ("fx", "fy"), "center": ("cx", "cy")}
 """Names for two numbers at once."""
 
 SIDED = ("cx", "cy", *(LENS_NAMES[4 + i] for i in ODD))
-"""Numbers that a flipped or cropped image has others of."""
+"""Parameters that change when the image is flipped or cropped."""
 
 Values = Mapping[str, float | Mapping[str, float]]
-Groups = Sequence[Sequence[str]]
+ViewGroups = Sequence[Sequence[str]]
 
 
 def lens_rules(
     observations: BoardObservations | Recording,
     lenses: tuple[str, ...],
     *,
-    shared: Groups | Mapping[str, Groups],
+    shared: ViewGroups | Mapping[str, ViewGroups],
     fixed: Values,
 ) -> LensRules:
     """Put what the user asked for into rules.
@@ -78,7 +78,7 @@ def lens_rules(
             aspect[view] = number
             continue
         columns = _columns(parameter, names[view], lenses[view], "fixed")
-        if names[view] in parts and set(TOGETHER.get(parameter, (parameter,))) & set(SIDED):
+        if names[view] in parts and set(PAIRED_NUMBERS.get(parameter, (parameter,))) & set(SIDED):
             raise ValueError(
                 f"fixed: {parameter} of {names[view]}: the view is a part or mirror image of what its camera "
                 "sees, and has another one; give the whole lens as intrinsics"
@@ -138,7 +138,7 @@ def _completed(names: tuple[str, ...], rules: LensRules) -> LensRules:
     return LensRules(owner=owner, flipped=rules.flipped, value=value, aspect=aspect)
 
 
-def _groups(shared: Groups | Mapping[str, Groups]) -> Iterator[tuple[str, Sequence[str]]]:
+def _groups(shared: ViewGroups | Mapping[str, ViewGroups]) -> Iterator[tuple[str, Sequence[str]]]:
     """Pairs of a parameter ("" for the whole lens) and the views that share it."""
     if isinstance(shared, Mapping):
         for parameter, groups in shared.items():
@@ -165,9 +165,9 @@ def _view(names: tuple[str, ...], name: str, option: str) -> int:
 def _columns(parameter: str, name: str, lens: str, option: str) -> list[int]:
     """Where a parameter stands among the numbers of a lens."""
     known = ("fx", "fy", "cx", "cy", *COEFFICIENT_NAMES.get(lens, ()))
-    wanted = TOGETHER.get(parameter, (parameter,))
+    wanted = PAIRED_NUMBERS.get(parameter, (parameter,))
     if not set(wanted) <= set(known):
-        choices = ", ".join([*TOGETHER, *known, *["aspect"] * (option == "fixed")])
+        choices = ", ".join([*PAIRED_NUMBERS, *known, *["aspect"] * (option == "fixed")])
         model = f'with lens="{lens}"' if lens != "auto" else 'while lens="auto" leaves its model open'
         raise ValueError(f"{option}: {parameter} of {name}: {model} one can take {choices}")
     return [lens_names(lens).index(word) for word in wanted]

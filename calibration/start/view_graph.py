@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.boards.poses import LEAST_CORNERS
 from calibration.corners.observations import BoardObservations
 from calibration.corners.sightings import Sightings
@@ -15,7 +16,7 @@ from calibration.errors import CalibrationError
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class ViewGraph:
+class ViewGraph(ReadOnlyArrays):
     """Shared board views.
 
     Attributes
@@ -57,7 +58,7 @@ def view_graph(observations: BoardObservations | Sightings) -> ViewGraph:
     Parameters
     ----------
     observations : BoardObservations or Sightings
-        Of several boards in one row it takes one that a view sees well.
+        Where a row holds several boards, it counts a view that sees any one of them well.
 
     Returns
     -------

@@ -2,8 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import RigidTransform, Rotation
+from scipy.spatial.transform import RigidTransform
 
+from calibration.geometry.rotations import upright
 from calibration.rig import Rig
 
 Float = NDArray[np.float64]
@@ -41,14 +42,14 @@ def levelled(rig: Rig) -> Rig:
         up = -axes[0, 1]
     up /= np.linalg.norm(up)
     across = np.eye(3) - np.einsum("vi,vj->vij", axes[:, 2], axes[:, 2])
-    # Parallel axes have no nearest point; a weak pull to the cameras' middle keeps the system solvable.
+    # Parallel axes have no nearest point; a weak prior at the cameras' middle keeps the system solvable.
     weak = 1e-6 * np.eye(3)
     origin = rig.centers.mean(axis=0)
     centers = rig.centers - origin
     middle = np.linalg.solve(across.sum(axis=0) + weak, np.einsum("vij,vj->i", across, centers))
     ahead = _ahead(up, centers, middle, axes[0])
     middle = middle + origin
-    new_from_old = Rotation.from_matrix(np.stack([ahead, np.cross(up, ahead), up]))
+    new_from_old = upright(up, ahead)
     return rig.moved(RigidTransform.from_components(-new_from_old.apply(middle), new_from_old))
 
 

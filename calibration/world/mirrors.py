@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.camera import Camera
 
 Float = NDArray[np.float64]
@@ -13,7 +14,7 @@ FLIP = np.diag([-1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class MirrorPlane:
+class MirrorPlane(ReadOnlyArrays):
     """A plane mirror, and how far two views are from being each other's reflection in it.
 
     Attributes

@@ -11,9 +11,10 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from calibration.arrays import frozen
 from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError
+from calibration.geometry.rotations import upright
+from calibration.geometry.similarity import fit_similarity
 from calibration.points.solver import triangulated_points
 from calibration.rig import Rig
-from calibration.similarity import fit_similarity
 
 Float = NDArray[np.float64]
 
@@ -21,7 +22,7 @@ OFF_BOARD = 0.02
 """Error of a board's triangulated corners, as a part of its size, above which it was not seen well enough."""
 
 
-MISFIT = 0.1
+WORST_MISFIT = 0.1
 """Root mean square distance of points from where they are known to be, as a part of the points' spread, above
 which they are not the same points."""
 
@@ -80,7 +81,7 @@ def placed_on_points(rig: Rig, xyz: ArrayLike, known: ArrayLike, *, scale: bool 
     off, spread = _misfit(xyz, known, factor, new_from_old)
     mirrored = xyz * [1.0, 1.0, -1.0]
     flipped = _misfit(mirrored, known, *fit_similarity(mirrored, known, scale=scale))[0]
-    if not off <= MISFIT * spread or (off > NOTABLE * spread and flipped < CLEARLY * off):
+    if not off <= WORST_MISFIT * spread or (off > NOTABLE * spread and flipped < CLEARLY * off):
         raise CalibrationError(
             f"the points stay {1e3 * off:.4g} mm (rms) off where they are known to be, "
             f"{100 * off / spread:.3g}% of their spread of {1e3 * spread:.4g} mm: "
@@ -104,7 +105,7 @@ def _rms(vectors: Float) -> float:
 
 
 def _why(flipped: float, off: float, spread: float, scale: bool) -> str:
-    if flipped <= MISFIT * spread and flipped < CLEARLY * off:
+    if flipped <= WORST_MISFIT * spread and flipped < CLEARLY * off:
         return (
             f"their mirror image fits ({1e3 * flipped:.4g} mm): an axis of the known points has the wrong "
             "sign, or two axes are exchanged"
@@ -116,8 +117,10 @@ def _why(flipped: float, off: float, spread: float, scale: bool) -> str:
     )
 
 
-def placed_on_board(rig: Rig, observations: BoardObservations, frame: int = 0) -> Rig:
-    """Put the origin on a board that lies on the ground: x along its columns, z up, towards the cameras.
+def placed_on_board(
+    rig: Rig, observations: BoardObservations, frame: int = 0, *, filmed_from: str = "above"
+) -> Rig:
+    """Put the origin on a board that lies on the ground: x along its columns, z up.
 
     Parameters
     ----------
@@ -125,6 +128,8 @@ def placed_on_board(rig: Rig, observations: BoardObservations, frame: int = 0) -
     observations : BoardObservations
     frame : int
         Index into `observations` of the image with the board on the ground.
+    filmed_from : "above" or "below"
+        Whether z points towards most cameras, or away from them, as with a glass floor over the cameras.
 
     Returns
     -------
@@ -135,8 +140,10 @@ def placed_on_board(rig: Rig, observations: BoardObservations, frame: int = 0) -
     CalibrationError
         If two views do not see three corners in common, or what they see is not the board.
     ValueError
-        If a view is not in the rig or there is no such frame.
+        If a view is not in the rig, there is no such frame, or `filmed_from` is another word.
     """
+    if filmed_from not in ("above", "below"):
+        raise ValueError(f'filmed_from: expected "above" or "below", got {filmed_from!r}')
     if not -len(observations.xy) <= frame < len(observations.xy):
         raise ValueError(f"frame: expected an index below {len(observations.xy)}, got {frame}")
     seen_by = rig.select(observations.names)
@@ -158,6 +165,7 @@ def placed_on_board(rig: Rig, observations: BoardObservations, frame: int = 0) -
             "do not match"
         )
     up = np.sign(np.median(board_from_world.apply(seen_by.centers)[:, 2]))
+    up *= 1 if filmed_from == "above" else -1
     new_from_board = Rotation.from_matrix(np.diag([1.0, up, up]))
     return rig.moved(RigidTransform.from_rotation(new_from_board) * board_from_world)
 
@@ -209,7 +217,7 @@ def placed_on_floor(
             )
         ahead = np.cross(up, [0.0, 0, 1.0])
     ahead /= np.linalg.norm(ahead)
-    new_from_old = Rotation.from_matrix(np.array([ahead, np.cross(up, ahead), up]))
+    new_from_old = upright(up, ahead)
     return rig.moved(RigidTransform.from_components(-new_from_old.apply(middle), new_from_old))
 
 

@@ -10,7 +10,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.floating[Any]]
+from calibration.arrays import ReadOnlyArrays
+
+Floating = NDArray[np.floating[Any]]
 methods = ("argmax", "quarter", "dark", "udp", "soft")
 
 
@@ -58,7 +60,7 @@ class Grid:
         )
         return cls(scale=(scale[0], scale[1]), shift=(0.0, 0.0))
 
-    def to_input(self, xy: Float) -> Float:
+    def to_input(self, xy: Floating) -> Floating:
         """Cells to input pixels.
 
         Parameters
@@ -71,7 +73,7 @@ class Grid:
         """
         return xy * np.array(self.scale, dtype=xy.dtype) + np.array(self.shift, dtype=xy.dtype)
 
-    def to_cells(self, xy: Float) -> Float:
+    def to_cells(self, xy: Floating) -> Floating:
         """Input pixels to cells, the inverse of `to_input`.
 
         Parameters
@@ -85,7 +87,7 @@ class Grid:
         return (xy - np.array(self.shift, dtype=xy.dtype)) / np.array(self.scale, dtype=xy.dtype)
 
 
-def gaussian_targets(xy: Float, size: tuple[int, int], sigma: float, *, rounded: bool = False) -> Float:
+def gaussian_targets(xy: Floating, size: tuple[int, int], sigma: float, *, rounded: bool = False) -> Floating:
     """Draw one Gaussian of height 1 per keypoint.
 
     Parameters
@@ -115,7 +117,7 @@ def gaussian_targets(xy: Float, size: tuple[int, int], sigma: float, *, rounded:
     return np.nan_to_num(heatmaps, copy=False, nan=0.0)
 
 
-def offset_targets(xy: Float, size: tuple[int, int], radius: float) -> tuple[Float, Float]:
+def offset_targets(xy: Floating, size: tuple[int, int], radius: float) -> tuple[Floating, Floating]:
     """Vectors from each cell near a keypoint to the keypoint: the targets of location refinement.
 
     Parameters
@@ -142,7 +144,7 @@ def offset_targets(xy: Float, size: tuple[int, int], radius: float) -> tuple[Flo
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Peaks:
+class Peaks(ReadOnlyArrays):
     """The highest point of each heatmap.
 
     Attributes
@@ -151,16 +153,16 @@ class Peaks:
     confidence : (...) float
         Height of the peak, clipped to [0, 1].
     covariance : (..., 2, 2) float, cells2
-        As `spread` gives it, before the temperature that makes it a covariance of the error.
+        As `peak_covariance` gives it, before the temperature that makes it a covariance of the error.
     """
 
-    xy: Float
-    confidence: Float
-    covariance: Float
+    xy: Floating
+    confidence: Floating
+    covariance: Floating
 
 
 def decode(
-    heatmaps: Float, *, method: str = "dark", sigma: float = 2.0, offsets: Float | None = None
+    heatmaps: Floating, *, method: str = "dark", sigma: float = 2.0, offsets: Floating | None = None
 ) -> Peaks:
     """Find the peak of each heatmap to a fraction of a cell.
 
@@ -210,12 +212,12 @@ def decode(
 
 
 def refined_peaks(
-    maps: Float,
+    maps: Floating,
     cells: NDArray[np.int64],
     *,
     method: str = "dark",
     sigma: float = 2.0,
-    offsets: Float | None = None,
+    offsets: Floating | None = None,
 ) -> Peaks:
     """Refine peaks that were found, any number in each map.
 
@@ -248,11 +250,11 @@ def refined_peaks(
     return Peaks(
         xy=(cell + shift).reshape(cells.shape),
         confidence=np.clip(maps[row, cell[:, 1], cell[:, 0]], 0, 1).reshape(cells.shape[:-1]),
-        covariance=spread(around, shift, sigma).reshape(*cells.shape, 2),
+        covariance=peak_covariance(around, shift, sigma).reshape(*cells.shape, 2),
     )
 
 
-def spread(around: Float, shift: Float, sigma: float) -> Float:
+def peak_covariance(around: Floating, shift: Floating, sigma: float) -> Floating:
     """Covariance that a peak's form and height speak of.
 
     A network trained on Gaussians of width sigma with squared loss answers with the mean over what it thinks
@@ -291,7 +293,7 @@ def spread(around: Float, shift: Float, sigma: float) -> Float:
 
 
 def _patches(
-    maps: Float, row: NDArray[np.int64], cell: NDArray[np.int64], radius: int
+    maps: Floating, row: NDArray[np.int64], cell: NDArray[np.int64], radius: int
 ) -> NDArray[np.float32]:
     """Copy the neighbourhood of each peak; what lies outside the map repeats its border."""
     steps = np.arange(-radius, radius + 1)
@@ -301,11 +303,11 @@ def _patches(
     return maps.ravel().take(flat)
 
 
-def _no_shift(around: Float, _sigma: float) -> Float:
+def _no_shift(around: Floating, _sigma: float) -> Floating:
     return np.zeros((len(around), 2), dtype=np.float32)
 
 
-def _quarter_shift(around: Float, _sigma: float) -> Float:
+def _quarter_shift(around: Floating, _sigma: float) -> Floating:
     c = around.shape[-1] // 2
     slope = np.stack(
         [around[:, c, c + 1] - around[:, c, c - 1], around[:, c + 1, c] - around[:, c - 1, c]], 1
@@ -313,15 +315,15 @@ def _quarter_shift(around: Float, _sigma: float) -> Float:
     return 0.25 * np.sign(slope)
 
 
-def _dark_shift(around: Float, sigma: float) -> Float:
+def _dark_shift(around: Floating, sigma: float) -> Floating:
     return _newton_step(around, sigma, step=2)
 
 
-def _udp_shift(around: Float, sigma: float) -> Float:
+def _udp_shift(around: Floating, sigma: float) -> Floating:
     return _newton_step(around, sigma, step=1)
 
 
-def _newton_step(around: Float, sigma: float, step: int) -> Float:
+def _newton_step(around: Floating, sigma: float, step: int) -> Floating:
     """Step from the middle cell to the top of a Gaussian through log(blurred map): -H^-1 g.
 
     The slope is the central difference over one cell each way; second derivatives over `step` / 2 cells, as
@@ -330,7 +332,7 @@ def _newton_step(around: Float, sigma: float, step: int) -> Float:
     log = np.log(np.maximum(_blurred(around, sigma), 1e-6))
     c = log.shape[-1] // 2
 
-    def at(x: int, y: int) -> Float:
+    def at(x: int, y: int) -> Floating:
         return log[:, c + y, c + x]
 
     gradient = np.stack([at(1, 0) - at(-1, 0), at(0, 1) - at(0, -1)], axis=1) / 2
@@ -346,7 +348,7 @@ def _newton_step(around: Float, sigma: float, step: int) -> Float:
     return np.where(top[:, None], shift / safe[:, None], 0)
 
 
-def _blurred(around: Float, sigma: float) -> Float:
+def _blurred(around: Floating, sigma: float) -> Floating:
     """Blur the middle 5x5 cells with a Gaussian half as wide as the targets'."""
     radius = around.shape[-1] // 2
     reach = radius - 2
@@ -358,7 +360,7 @@ def _blurred(around: Float, sigma: float) -> Float:
     return band @ around @ band.T
 
 
-def _soft_shift(around: Float, _sigma: float) -> Float:
+def _soft_shift(around: Floating, _sigma: float) -> Floating:
     reach = around.shape[-1] // 2
     middle = around - around[:, reach, reach, None, None]
     weight = np.exp(middle / 0.1)

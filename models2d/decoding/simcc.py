@@ -1,14 +1,11 @@
 """SimCC: a keypoint as two distributions over bins, one along x and one along y (Li et al., ECCV 2022)."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models2d.decoding.heatmaps import Peaks
-
-Float = NDArray[np.floating]
+from models2d.decoding.heatmaps import Floating, Peaks
 
 
-def decode_simcc(x: Float, y: Float, bins_per_pixel: float = 2.0) -> Peaks:
+def decode_simcc(x: Floating, y: Floating, bins_per_pixel: float = 2.0) -> Peaks:
     """Read coordinates from the classifications along the two axes.
 
     Parameters
@@ -39,7 +36,7 @@ def decode_simcc(x: Float, y: Float, bins_per_pixel: float = 2.0) -> Peaks:
     return Peaks(xy=xy, confidence=np.clip(confidence, 0, 1), covariance=variance[..., None] * np.eye(2))
 
 
-def _peak_and_variance(scores: Float) -> tuple[Float, Float, Float]:
+def _peak_and_variance(scores: Floating) -> tuple[Floating, Floating, Floating]:
     """Highest bin to a fraction, its score, and the variance of the scores within twelve bins of it."""
     best = scores.argmax(axis=-1)
     near = np.clip(best[..., None] + np.arange(-12, 13), 0, scores.shape[-1] - 1)

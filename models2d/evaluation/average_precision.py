@@ -175,13 +175,13 @@ def _ranked(truth: People, found: People, sigmas: ArrayLike) -> tuple[People, Fl
     return truth, similarity, score[order], np.asarray(found.area)[order]
 
 
-Match = tuple[Float, Bool, Bool, int]
+ImageMatch = tuple[Float, Bool, Bool, int]
 """Scores, matched (thresholds, detections), ignored (thresholds, detections), and people that count."""
 
 
 def _matched(
     truth: People, similarity: Float, score: Float, area: Float, limits: tuple[float, float]
-) -> Match:
+) -> ImageMatch:
     low, high = limits
     size = np.asarray(truth.area)
     crowd = np.asarray(truth.crowd)
@@ -213,7 +213,7 @@ def _best(row: Float, order: NDArray[np.int64], *, used: Bool, ignore: Bool, thr
     return best
 
 
-def _accumulated(matches: Sequence[Match]) -> tuple[Float, Float]:
+def _accumulated(matches: Sequence[ImageMatch]) -> tuple[Float, Float]:
     """Precision (thresholds, recalls) and recall (thresholds) over all images; -1 where nobody counts."""
     people = sum(match[3] for match in matches)
     precision, recall = np.full((len(thresholds), len(recalls)), -1.0), np.full(len(thresholds), -1.0)

@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from calibration.atomic import replacing
 from models2d.evaluation.comparison import Comparison
-from models2d.evaluation.page import page
+from models2d.evaluation.page import evaluation_page
 from models2d.labelling.images import frame_image
 from models2d.labels import Labels
 
@@ -33,7 +33,7 @@ class Evaluation(Comparison):
             Number of individuals to draw.
         """
         with replacing(path) as temporary:
-            temporary.write_text(page(self, worst), encoding="utf-8")
+            temporary.write_text(evaluation_page(self, worst), encoding="utf-8")
 
 
 def evaluate(

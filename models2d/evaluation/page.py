@@ -15,7 +15,7 @@ from models2d.labelling.images import frame_image
 Float = NDArray[np.float64]
 
 
-def page(evaluation: Comparison, worst: int) -> str:
+def evaluation_page(evaluation: Comparison, worst: int) -> str:
     """Compose the page.
 
     Parameters

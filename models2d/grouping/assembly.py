@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from calibration.arrays import frozen
+from calibration.arrays import ReadOnlyArrays, frozen
 from models2d.grouping.affinity import log_odds_cost
 from models2d.grouping.program import Grouping, solve_grouping
 
@@ -16,7 +16,7 @@ Int = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Individuals:
+class Individuals(ReadOnlyArrays):
     """People found in one image.
 
     Attributes

@@ -9,7 +9,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components, shortest_path
 
-from calibration.arrays import frozen
+from calibration.arrays import ReadOnlyArrays, frozen
 from models2d.errors import ModelError
 
 Float = NDArray[np.float64]
@@ -18,7 +18,7 @@ Bool = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Grouping:
+class Grouping(ReadOnlyArrays):
     """Solution of the program.
 
     Attributes

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models2d.models.pose_model import FrameModel, Model
+from models2d.models.pose_model import FrameModel, Model, SequenceModel
 
 Image = NDArray[np.uint8]
 Float = NDArray[np.float64]
@@ -51,6 +51,24 @@ def find_everybody(model: FrameModel, frames: Frames, block: Block) -> None:
         count = min(len(found.xy), block.xy.shape[2])
         for whole, part in zip(block, found, strict=True):
             whole[frame, view, :count] = part[:count]
+
+
+def follow_everybody(model: SequenceModel, frames: Frames, locate_every: int, block: Block) -> None:
+    """Let the model follow everybody through the frames.
+
+    Parameters
+    ----------
+    model : SequenceModel
+    frames : sequence of tuple of (height, width, 3) uint8
+        None where a camera has no image.
+    locate_every : int
+    block : Block
+        Takes what is found.
+    """
+    for frame, views in enumerate(model.find_through(frames, locate_every=locate_every)):
+        for view, found in enumerate(views):
+            for whole, part in zip(block, found, strict=True):
+                whole[frame, view] = part
 
 
 def find_in_boxes(model: Model, frames: Frames, boxes: Float, block: Block) -> None:

@@ -10,10 +10,17 @@ from numpy.typing import NDArray
 
 from calibration.recordings.recording import Recording
 from models2d.detections import Detections2D
-from models2d.inference.block_search import Block, Frames, find_everybody, find_in_boxes, find_individuals
+from models2d.inference.block_search import (
+    Block,
+    Frames,
+    find_everybody,
+    find_in_boxes,
+    find_individuals,
+    follow_everybody,
+)
 from models2d.inference.kept_blocks import KeptBlocks, digest
 from models2d.models.ensemble import Ensemble
-from models2d.models.pose_model import FrameModel, Model
+from models2d.models.pose_model import FrameModel, Model, SequenceModel
 
 Image = NDArray[np.uint8]
 Float = NDArray[np.float64]
@@ -22,10 +29,10 @@ Progress = Callable[..., Iterable[Any]]
 
 def detect(
     recording: Recording,
-    model: Model | FrameModel | Sequence[Model],
+    model: Model | FrameModel | SequenceModel | Sequence[Model],
     *,
     boxes: Float | None = None,
-    locate_every: int = 1,
+    locate_every: int | None = None,
     least_confidence: float = 0.2,
     fps: float | None = None,
     block: int = 8,
@@ -38,13 +45,14 @@ def detect(
     Parameters
     ----------
     recording : Recording
-    model : Model, FrameModel, or sequence of Model
+    model : Model, FrameModel, SequenceModel, or sequence of Model
         As `load_model` returns; several are averaged, and their disagreement widens the covariance.
     boxes : (frames, views, slots, 4) float, px, optional
         Where to look: left, top, right, bottom; NaN where there is nobody. By default the model looks itself.
-    locate_every : int
+    locate_every : int, optional
         Look for the individuals in every so many frames, counted from the start of a block. In those between,
-        boxes are put around the keypoints of the frame before; where one is lost, the model looks again.
+        boxes are put around the keypoints of the frame before; where one is lost, the model looks again. By
+        default in every frame, but as often as it says where a model follows individuals itself.
     least_confidence : float
         What is less sure is taken as not found.
     fps : float, Hz, optional
@@ -69,9 +77,12 @@ def detect(
     ShapeError
         If `boxes` do not have the recording's frames and views.
     ValueError
-        If neither the recording nor the caller states the frame rate, or `folder` is of another run.
+        If neither the recording nor the caller states the frame rate, `folder` is of another run, or boxes
+        are given to a model that looks for individuals itself.
     """
     whole = model if not isinstance(model, Sequence) else Ensemble(model)
+    if boxes is not None and isinstance(whole, SequenceModel):
+        raise ValueError("boxes: this model follows people in turned squares of its own; leave them out")
     fps = _rate(recording, fps)
     frames, views = len(recording), len(recording.names)
     if boxes is not None:
@@ -80,6 +91,8 @@ def detect(
             raise ValueError(
                 f"boxes: expected ({frames}, {views}, slots, 4) for this recording, got {boxes.shape}"
             )
+    if locate_every is None:
+        locate_every = whole.locate_every if isinstance(whole, SequenceModel) else 1
     work = _Work(whole, boxes, locate_every, whole.individuals if boxes is None else boxes.shape[2])
     kept = None
     if folder is not None:
@@ -96,13 +109,17 @@ def detect(
 class _Work:
     """What is done with a block of frames."""
 
-    def __init__(self, model: Model | FrameModel, boxes: Float | None, locate_every: int, slots: int) -> None:
+    def __init__(
+        self, model: Model | FrameModel | SequenceModel, boxes: Float | None, locate_every: int, slots: int
+    ) -> None:
         self.model, self.boxes, self.locate_every, self.slots = model, boxes, locate_every, slots
 
     def __call__(self, start: int, frames: Frames) -> Block:
         """Find keypoints in the frames from number `start` on."""
         block = Block.empty(len(frames), len(frames[0]), self.slots, len(self.model.skeleton.keypoints))
-        if isinstance(self.model, FrameModel):
+        if isinstance(self.model, SequenceModel):
+            follow_everybody(self.model, frames, self.locate_every, block)
+        elif isinstance(self.model, FrameModel):
             find_everybody(self.model, frames, block)
         elif self.boxes is not None:
             find_in_boxes(self.model, frames, self.boxes[start : start + len(frames)], block)
@@ -153,7 +170,11 @@ def _grouped(recording: Recording, block: int) -> Iterator[list[tuple[Image | No
 
 
 def _together(
-    recording: Recording, model: Model | FrameModel, blocks: dict[int, Block], least: float, fps: float
+    recording: Recording,
+    model: Model | FrameModel | SequenceModel,
+    blocks: dict[int, Block],
+    least: float,
+    fps: float,
 ) -> Detections2D:
     parts = list(blocks.values())
     xy = np.concatenate([part.xy for part in parts])

@@ -6,7 +6,9 @@ from models2d.labelling import coco, deeplabcut, sleap
 from models2d.labels import Labels
 from models2d.skeleton import Skeleton
 
-known = "DeepLabCut projects and CollectedData csv or h5, Lightning Pose csv, COCO keypoint JSON, SLEAP .slp"
+known_tools = (
+    "DeepLabCut projects and CollectedData csv or h5, Lightning Pose csv, COCO keypoint JSON, SLEAP .slp"
+)
 
 
 def read_labels(
@@ -61,12 +63,12 @@ def _read(path: Path, root: Path | None) -> Labels:
     if not start.strip():
         raise ValueError(f"{path}: the file is empty")
     if start.startswith(b"\x89HDF"):
-        return sleap.read(path) if path.suffix == ".slp" else deeplabcut.read_table(path, root)
+        return sleap.read(path) if path.suffix == ".slp" else deeplabcut.read_collected_data(path, root)
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return coco.read(path, root)
     if start.removeprefix(b"\xef\xbb\xbf").startswith(b"scorer"):
-        return deeplabcut.read_table(path, root)
-    raise ValueError(f"{path}: not a file of labels that is known here; known are {known}")
+        return deeplabcut.read_collected_data(path, root)
+    raise ValueError(f"{path}: not a file of labels that is known here; known are {known_tools}")
 
 
 def write_labels(
@@ -99,7 +101,7 @@ def write_labels(
     elif path.suffix == ".slp":
         sleap.write(labels, path)
     elif not path.suffix or path.is_dir():
-        deeplabcut.write_project(labels, path, scorer)
+        deeplabcut.write_deeplabcut_project(labels, path, scorer)
     else:
         raise ValueError(
             f"{path}: unknown suffix {path.suffix!r}; labels are written to .csv, .h5, .json, .slp or a "

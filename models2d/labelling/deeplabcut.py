@@ -20,7 +20,7 @@ single = "single"
 """The individual under which DeepLabCut keeps keypoints that occur once per image."""
 
 
-def read_table(path: Path, root: Path | None = None) -> Labels:
+def read_collected_data(path: Path, root: Path | None = None) -> Labels:
     """Read one `CollectedData` csv or HDF5 file.
 
     Parameters
@@ -103,7 +103,7 @@ def read_project(folder: Path) -> Labels:
     skeleton = skeleton_of(config, config_path)
     parts = []
     for path in tables:
-        part = read_table(path, root)
+        part = read_collected_data(path, root)
         unknown = [name for name in part.skeleton.keypoints if name not in skeleton.keypoints]
         if unknown:
             raise ValueError(
@@ -262,7 +262,7 @@ def relative_parts(frame: LabelledFrame, root: Path) -> tuple[str, ...]:
         raise ValueError(f"{frame.path}: the image lies outside the folder {root}") from error
 
 
-def write_project(labels: Labels, folder: Path, scorer: str) -> None:
+def write_deeplabcut_project(labels: Labels, folder: Path, scorer: str) -> None:
     """Write labels into a DeepLabCut project, which is made where there is none.
 
     Parameters

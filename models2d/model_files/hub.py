@@ -13,7 +13,7 @@ from models2d.decoding.heatmaps import Grid, decode
 from models2d.errors import ModelError
 from models2d.model_files.places import RT_DETR
 from models2d.models.crops import cut, in_proportion
-from models2d.models.pose_model import Found
+from models2d.models.pose_model import FoundKeypoints
 from models2d.models.rough_look import sure_box
 from models2d.models.top_down import TopDown
 from models2d.skeleton import Skeleton
@@ -104,7 +104,7 @@ class ViTPose:
         return sure_box(xy, confidence, self.input_size, 0.1)
 
     @torch.inference_mode()
-    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
+    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> FoundKeypoints:
         """Find the keypoints of one individual per box.
 
         Parameters
@@ -114,7 +114,7 @@ class ViTPose:
 
         Returns
         -------
-        found : Found
+        found : FoundKeypoints
         """
         cuts = [
             cut(image, _wide(box, self.margin, self.input_size), self.input_size)
@@ -131,7 +131,7 @@ class ViTPose:
         maps = np.stack([image_from_input for _, image_from_input in cuts])
         scale, shift = maps[:, None, 0], maps[:, None, 1]
         per_cell = scale * np.array(grid.scale)
-        return Found(
+        return FoundKeypoints(
             xy=grid.to_input(np.asarray(peaks.xy, dtype=np.float64)) * scale + shift,
             confidence=np.asarray(peaks.confidence, dtype=np.float64),
             covariance=peaks.covariance * per_cell[..., :, None] * per_cell[..., None, :],

@@ -15,7 +15,7 @@ from models2d.decoding.simcc import decode_simcc
 from models2d.errors import ModelError
 from models2d.models.bottom_up import BottomUp
 from models2d.models.crops import cut, in_proportion
-from models2d.models.pose_model import Found, PoseModel
+from models2d.models.pose_model import FoundKeypoints, PoseModel
 from models2d.models.rough_look import sure_box
 from models2d.networks.output import HeatmapOutput, PointOutput
 from models2d.skeleton import Skeleton
@@ -130,7 +130,7 @@ class OnnxTopDown:
         """Put boxes around poses, a tenth wider on each side: bodies reach beyond their keypoints."""
         return sure_box(xy, confidence, self.input_size, 0.1)
 
-    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
+    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> FoundKeypoints:
         """Find the keypoints of one individual per box.
 
         Parameters
@@ -140,7 +140,7 @@ class OnnxTopDown:
 
         Returns
         -------
-        found : Found
+        found : FoundKeypoints
         """
         wide = [in_proportion(_enlarged(box, self.margin), self.input_size) for box in boxes]
         cuts = [cut(image, box, self.input_size) for image, box in zip(images, wide, strict=True)]
@@ -151,7 +151,7 @@ class OnnxTopDown:
         maps = np.stack([image_from_input for _, image_from_input in cuts])
         scale, shift = maps[:, None, 0], maps[:, None, 1]
         per_cell = scale * np.array(grid.scale)
-        return Found(
+        return FoundKeypoints(
             xy=grid.to_input(np.asarray(peaks.xy, dtype=np.float64)) * scale + shift,
             confidence=np.asarray(peaks.confidence, dtype=np.float64),
             covariance=peaks.covariance * per_cell[..., :, None] * per_cell[..., None, :],

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-shipped = Path(__file__).parents[1] / "shipped"
+shipped_weights = Path(__file__).parents[1] / "shipped"
 
 RT_DETR = "PekingU/rtdetr_r50vd_coco_o365"
 """The detector that finds boxes for models of a hub where none is named."""
@@ -28,7 +28,7 @@ def weights_of(source: str | Path) -> tuple[Path, ...]:
     """
     path = Path(source)
     if is_shipped(source):
-        return (shipped / f"{source}.safetensors",)
+        return (shipped_weights / f"{source}.safetensors",)
     if path.is_file():
         return (path,)
     if path.is_dir() or is_hub_name(str(source)):
@@ -48,7 +48,7 @@ def is_shipped(source: str | Path) -> bool:
     -------
     is_one : bool
     """
-    return not Path(source).suffix and (shipped / f"{source}.safetensors").is_file()
+    return not Path(source).suffix and (shipped_weights / f"{source}.safetensors").is_file()
 
 
 def is_hub_name(source: str) -> bool:
@@ -95,7 +95,7 @@ def check_named(source: str, folder: str | Path = ".") -> None:
     """
     if is_shipped(source) or is_hub_name(source) or (source and (Path(folder) / source).exists()):
         return
-    names = ", ".join(sorted(path.stem for path in shipped.glob("*.safetensors")))
+    names = ", ".join(sorted(path.stem for path in shipped_weights.glob("*.safetensors")))
     raise ValueError(
         f"model: {source!r} is neither shipped ({names}), nor a file or folder, nor a name of a hub such as "
         "OWNER/NAME"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models2d.errors import ModelError
 from models2d.model_files.pretrained import read_tensors
-from models2d.models.pose_model import Found
+from models2d.models.pose_model import FoundKeypoints
 from models2d.skeleton import Skeleton
 
 Image = NDArray[np.uint8]
@@ -71,7 +71,7 @@ class KeypointRCNN:
         return cls(network.eval().to(device or ("cuda" if torch.cuda.is_available() else "cpu")), individuals)
 
     @torch.inference_mode()
-    def find_all(self, images: Sequence[Image]) -> list[Found]:
+    def find_all(self, images: Sequence[Image]) -> list[FoundKeypoints]:
         """Find everybody.
 
         Parameters
@@ -80,7 +80,7 @@ class KeypointRCNN:
 
         Returns
         -------
-        found : list of Found
+        found : list of FoundKeypoints
             The surest individuals of each image. The confidence is the sigmoid of torchvision's keypoint
             score; the covariance that of a thirtieth of the box.
         """
@@ -89,9 +89,9 @@ class KeypointRCNN:
             torch.from_numpy(np.ascontiguousarray(image[..., ::-1])).permute(2, 0, 1).to(device) / 255
             for image in images
         ]
-        return [self._found(answer) for answer in self.network(given)]
+        return [self._keypoints_of(answer) for answer in self.network(given)]
 
-    def _found(self, answer: dict[str, torch.Tensor]) -> Found:
+    def _keypoints_of(self, answer: dict[str, torch.Tensor]) -> FoundKeypoints:
         kept = torch.nonzero(answer["scores"] >= self.least)[: self.individuals, 0]
         # torchvision puts pixel centres at half integers.
         xy = answer["keypoints"][kept, :, :2].cpu().numpy().astype(np.float64) - 0.5
@@ -99,4 +99,4 @@ class KeypointRCNN:
         boxes = answer["boxes"][kept].cpu().numpy().astype(np.float64)
         side = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)) / 30
         covariance = side[:, None, None, None] ** 2 * np.ones((1, xy.shape[1], 1, 1)) * np.eye(2)
-        return Found(xy, confidence, covariance)
+        return FoundKeypoints(xy, confidence, covariance)

@@ -9,12 +9,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from models2d.errors import ModelError
+from models2d.model_files.blazepose_file import load_blazepose
 from models2d.model_files.hub import load_vitpose
 from models2d.model_files.onnx import OnnxTopDown
-from models2d.model_files.places import is_hub_name, is_shipped, shipped
+from models2d.model_files.places import is_hub_name, is_shipped, shipped_weights
 from models2d.model_files.published import load_published
 from models2d.models.bottom_up import BottomUp
-from models2d.models.pose_model import FrameModel, Model, PoseModel
+from models2d.models.pose_model import FrameModel, Model, PoseModel, SequenceModel
 from models2d.models.recipe import Recipe
 from models2d.networks.filling import fill
 from models2d.networks.registry import build
@@ -55,15 +56,15 @@ def load_model(
     input_size: tuple[int, int] | None = None,
     precision: str | None = None,
     compiled: bool = False,
-) -> Model | FrameModel:
+) -> Model | FrameModel | SequenceModel:
     """Load a model by path or name.
 
     Parameters
     ----------
     source : path or str
-        The name of a shipped model; a .safetensors file of this project; published weights of Simple
-        Baseline, HRNet, HigherHRNet or DeepLabCut 3 (.pth, .pt, .tar, .safetensors); an .onnx file of a
-        top-down model; a folder of or hub name ("owner/name") of ViTPose.
+        The name of a shipped model, "demo" or "human" (33 keypoints of people); a .safetensors file of this
+        project; published weights of Simple Baseline, HRNet, HigherHRNet or DeepLabCut 3 (.pth, .pt, .tar,
+        .safetensors); an .onnx file of a top-down model; a folder of or hub name ("owner/name") of ViTPose.
     device : str, optional
         "cpu" or "cuda"; by default the graphics card where there is one.
     flip : bool
@@ -80,7 +81,7 @@ def load_model(
 
     Returns
     -------
-    model : Model or FrameModel
+    model : Model, FrameModel or SequenceModel
         What `detect` takes.
 
     Raises
@@ -91,8 +92,13 @@ def load_model(
         If the file is not a model, or its tensors do not fit the network it names; a model of a hub that is
         not on this machine says what to download and where to put it.
     ValueError
-        If a precision or compilation is asked for that the model does not have.
+        If a precision, compilation or mirror images are asked for that the model does not have.
     """
+    path = shipped_weights / f"{source}.safetensors" if is_shipped(source) else Path(source)
+    if path.is_file() and path.suffix == ".safetensors" and "parts" in (header := _header(path)):
+        if compiled or flip:
+            raise ValueError(f"{source}: this model can neither be compiled nor look at mirror images")
+        return load_blazepose(path, header, device=device, precision=precision)
     model = _loaded(source, device, flip, skeleton, input_size)
     if precision is None and not compiled:
         return model
@@ -112,11 +118,11 @@ def _loaded(
 ) -> Model | FrameModel:
     path = Path(source)
     if is_shipped(source):
-        path = shipped / f"{source}.safetensors"
+        path = shipped_weights / f"{source}.safetensors"
     if path.is_dir() or (not path.is_file() and is_hub_name(str(source))):
         return load_vitpose(source, skeleton=skeleton, device=device)
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in shipped.glob("*.safetensors"))) or "none"
+        known = ", ".join(sorted(file.stem for file in shipped_weights.glob("*.safetensors"))) or "none"
         raise FileNotFoundError(
             f"no model {str(source)!r}; shipped are {known}; or give a file of weights, or a hub name "
             "OWNER/NAME"

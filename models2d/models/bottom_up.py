@@ -13,7 +13,7 @@ from models2d.errors import ModelError
 from models2d.grouping.affinity import normal_affinity, offset_costs, partners
 from models2d.grouping.assembly import Individuals, group_by_program, group_by_tags
 from models2d.models.crops import cut, frame_box
-from models2d.models.pose_model import Found, PoseModel
+from models2d.models.pose_model import FoundKeypoints, PoseModel
 from models2d.networks.output import HeatmapOutput
 
 Image = NDArray[np.uint8]
@@ -63,7 +63,7 @@ class BottomUp:
         """Return the same around another model."""
         return BottomUp(model, self.individuals, self.candidates, self.least, self.time_limit)
 
-    def find_all(self, images: Sequence[Image]) -> list[Found]:
+    def find_all(self, images: Sequence[Image]) -> list[FoundKeypoints]:
         """Find everybody.
 
         Parameters
@@ -72,7 +72,7 @@ class BottomUp:
 
         Returns
         -------
-        found : list of Found
+        found : list of FoundKeypoints
             The surest individuals of each image.
 
         Raises
@@ -89,7 +89,7 @@ class BottomUp:
                 found.append(self._in_image(_of_image(output, number), image_from_input))
         return found
 
-    def _in_image(self, output: HeatmapOutput, image_from_input: Float) -> Found:
+    def _in_image(self, output: HeatmapOutput, image_from_input: Float) -> FoundKeypoints:
         """Group the candidates of one image, whose maps come without the axis of the batch."""
         heatmaps, recipe = output.heatmaps, self.model.recipe
         cells, real = local_maxima(heatmaps, self.candidates)  # (keypoints, candidates, 2)
@@ -108,7 +108,7 @@ class BottomUp:
             people = group_by_tags(peaks.xy, peaks.confidence, tags[..., None], least=self.least)
         elif output.pairwise is not None:
             people = self._by_vectors(peaks, cells, output.pairwise.numpy())
-        return self._placed(people, peaks, image_from_input)
+        return self._to_pixels(people, peaks, image_from_input)
 
     def _by_vectors(self, peaks: Peaks, cells: Int, pairwise: Float) -> Individuals:
         """Group by DeeperCut's program, its costs from the vectors read at each candidate's cell."""
@@ -134,7 +134,7 @@ class BottomUp:
         chosen = np.where(people.candidate >= 0, np.r_[number, 0][people.candidate], -1)
         return Individuals(xy=people.xy, confidence=people.confidence, candidate=chosen)
 
-    def _placed(self, people: Individuals, peaks: Peaks, image_from_input: Float) -> Found:
+    def _to_pixels(self, people: Individuals, peaks: Peaks, image_from_input: Float) -> FoundKeypoints:
         """Bring grouped candidates to image pixels, each with the covariance of its peak."""
         count, keypoints = min(len(people), self.individuals), len(self.skeleton.keypoints)
         xy, confidence = people.xy[:count], people.confidence[:count]
@@ -145,7 +145,7 @@ class BottomUp:
         per_cell = scale * np.array(grid.scale)
         covariance = covariance * per_cell[:, None] * per_cell[None]
         covariance[~np.isfinite(confidence)] = np.nan
-        return Found(grid.to_input(xy) * scale + shift, confidence, covariance)
+        return FoundKeypoints(grid.to_input(xy) * scale + shift, confidence, covariance)
 
 
 def _of_image(output: object, number: int) -> HeatmapOutput:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models2d.models.pose_model import Found, FrameModel, Model
+from models2d.models.pose_model import FoundKeypoints, FrameModel, Model
 
 Image = NDArray[np.uint8]
 Float = NDArray[np.float64]
@@ -52,7 +52,7 @@ class Ensemble:
         """Put boxes around poses as the first model does."""
         return self.models[0].around(xy, confidence)
 
-    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
+    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> FoundKeypoints:
         """Average over the models, weighted by confidence.
 
         Parameters
@@ -62,7 +62,7 @@ class Ensemble:
 
         Returns
         -------
-        found : Found
+        found : FoundKeypoints
             Its covariance is the mean of the models' own plus the scatter between them (law of total
             variance).
         """
@@ -75,4 +75,4 @@ class Ensemble:
         away = xy - mean
         scatter = (weight[..., None] * away[..., :, None] * away[..., None, :]).sum(axis=0)
         within = (weight[..., None] * np.stack([answer.covariance for answer in answers])).sum(axis=0)
-        return Found(mean, confidence.mean(axis=0), within + scatter)
+        return FoundKeypoints(mean, confidence.mean(axis=0), within + scatter)

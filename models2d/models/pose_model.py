@@ -14,15 +14,15 @@ from models2d.errors import ModelError
 from models2d.models.crops import box_around, cut, frame_box
 from models2d.models.recipe import Recipe
 from models2d.models.rough_look import sure_box, surest_boxes
+from models2d.networks.device_network import precisions
 from models2d.networks.output import HeatmapOutput, PointOutput
 from models2d.skeleton import Skeleton
 
 Image = NDArray[np.uint8]
 Float = NDArray[np.float64]
-_precisions = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-class Found(NamedTuple):
+class FoundKeypoints(NamedTuple):
     """Keypoints of boxes.
 
     Attributes
@@ -60,7 +60,7 @@ class Model(Protocol):
         """Find the individuals."""
         ...
 
-    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
+    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> FoundKeypoints:
         """Find the keypoints of each box."""
         ...
 
@@ -83,8 +83,41 @@ class FrameModel(Protocol):
         """How many at most."""
         ...
 
-    def find_all(self, images: Sequence[Image]) -> list[Found]:
+    def find_all(self, images: Sequence[Image]) -> list[FoundKeypoints]:
         """Find the keypoints of everybody in each image."""
+        ...
+
+
+@runtime_checkable
+class SequenceModel(Protocol):
+    """A model that follows everybody through consecutive frames itself.
+
+    `locate_every` is how many frames it follows before it looks at whole images again, unless told.
+    """
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """What is looked for."""
+        ...
+
+    @property
+    def individuals(self) -> int:
+        """How many at most."""
+        ...
+
+    @property
+    def locate_every(self) -> int:
+        """Frames from one look at whole images to the next."""
+        ...
+
+    def with_individuals(self, individuals: int) -> "SequenceModel":
+        """Return the same model for up to so many individuals."""
+        ...
+
+    def find_through(
+        self, frames: Sequence[tuple[Image | None, ...]], *, locate_every: int
+    ) -> list[list[FoundKeypoints]]:
+        """Find the keypoints of everybody, for each frame and view."""
         ...
 
 
@@ -132,8 +165,8 @@ class PoseModel:
     ) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.precision = precision or ("float16" if self.device.type == "cuda" else "float32")
-        if self.precision not in _precisions:
-            raise ValueError(f"precision: expected one of {', '.join(_precisions)}, got {precision!r}")
+        if self.precision not in precisions:
+            raise ValueError(f"precision: expected one of {', '.join(precisions)}, got {precision!r}")
         self.network = network.eval().to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.compiled = compiled
@@ -232,7 +265,7 @@ class PoseModel:
     def _sureness(self, images: Sequence[Image], boxes: Sequence[Float]) -> Float:
         return np.asarray(self.find(images, boxes).confidence.mean(axis=1))
 
-    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
+    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> FoundKeypoints:
         """Find the keypoints of one individual per box.
 
         Parameters
@@ -243,12 +276,12 @@ class PoseModel:
 
         Returns
         -------
-        found : Found
+        found : FoundKeypoints
         """
         cuts = [cut(image, box, self.recipe.input_size) for image, box in zip(images, boxes, strict=True)]
         keypoints = len(self.skeleton.keypoints)
         if not cuts:
-            return Found(
+            return FoundKeypoints(
                 np.zeros((0, keypoints, 2)), np.zeros((0, keypoints)), np.zeros((0, keypoints, 2, 2))
             )
         peaks = self.peaks(np.stack([patch for patch, _ in cuts]))
@@ -256,7 +289,7 @@ class PoseModel:
         scale, shift = maps[:, None, 0], maps[:, None, 1]
         per_cell = scale * np.array(self.recipe.grid.scale)
         temperature = self.temperature[:, None, None]
-        return Found(
+        return FoundKeypoints(
             xy=self.recipe.grid.to_input(peaks.xy) * scale + shift,
             confidence=np.asarray(peaks.confidence, dtype=np.float64),
             covariance=peaks.covariance * temperature * per_cell[..., :, None] * per_cell[..., None, :],
@@ -320,7 +353,7 @@ class PoseModel:
         output : HeatmapOutput or PointOutput
         """
         images = self.prepared(torch.from_numpy(np.ascontiguousarray(patches)).to(self.device))
-        short = _precisions[self.precision]
+        short = precisions[self.precision]
         with torch.autocast(self.device.type, dtype=short, enabled=short is not torch.float32):
             output: HeatmapOutput | PointOutput = self._run(images)
             if self.flip and isinstance(output, HeatmapOutput):

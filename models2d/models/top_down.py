@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models2d.models.pose_model import Found, Model
+from models2d.models.pose_model import FoundKeypoints, Model
 from models2d.skeleton import Skeleton
 
 Image = NDArray[np.uint8]
@@ -47,7 +47,7 @@ class TopDown:
         """Find the individuals, (n, 4) px in each image."""
         return [boxes[: self.individuals] for boxes in self.detector.locate(images)]
 
-    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> Found:
+    def find(self, images: Sequence[Image], boxes: Sequence[Float]) -> FoundKeypoints:
         """Find the keypoints of each box."""
         return self.model.find(images, boxes)
 

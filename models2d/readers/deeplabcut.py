@@ -57,9 +57,9 @@ def read(path: Path) -> ViewDetections:
     return ViewDetections(
         path=path,
         tool="EKS" if covariance is not None else "DeepLabCut",
-        xy=_placed(xy, order, frames),
-        confidence=_placed(confidence, order, frames),
-        covariance=None if covariance is None else _placed(covariance, order, frames),
+        xy=_by_frame(xy, order, frames),
+        confidence=_by_frame(confidence, order, frames),
+        covariance=None if covariance is None else _by_frame(covariance, order, frames),
         keypoints=tuple(table.keypoints),
         individuals=tuple(table.individuals) if named else None,
         sparse=bool(images) and not counted,
@@ -125,7 +125,7 @@ def _frames(table: DlcTable) -> tuple[NDArray[np.int64], int, tuple[str, ...], b
     return np.array(numbers, dtype=np.int64), length_of(table.path, numbers, values), (), False
 
 
-def _placed(values: Float, frames: NDArray[np.int64], count: int) -> Float:
+def _by_frame(values: Float, frames: NDArray[np.int64], count: int) -> Float:
     placed = np.full((count, *values.shape[1:]), np.nan)
     placed[frames] = values
     return placed

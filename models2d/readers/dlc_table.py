@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from models2d.readers.pandas_h5 import read_table
 
 Float = NDArray[np.float64]
@@ -15,7 +16,7 @@ levels = ("scorer", "individuals", "bodyparts", "coords")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class DlcTable:
+class DlcTable(ReadOnlyArrays):
     """Columns, rows and values as the file has them.
 
     Attributes
@@ -171,7 +172,7 @@ def _table(
             f"{path}: not a DeepLabCut table: its column levels are {', '.join(map(str, names))}"
         )
     kinds = [_kind(column[place["coords"]]) for column in header]
-    keep = [number for number, kind in enumerate(kinds) if kind in known]
+    keep = [number for number, kind in enumerate(kinds) if kind in known_levels]
     scorers = {header[number][place["scorer"]] for number in keep} if "scorer" in place else {""}
     if len(scorers) > 1:
         raise ValueError(
@@ -196,7 +197,7 @@ def _table(
         {
             header[number][place["coords"]]
             for number, kind in enumerate(kinds)
-            if kind not in known and np.isfinite(values[:, number]).any()
+            if kind not in known_levels and np.isfinite(values[:, number]).any()
         }
     )
     notes = (f"columns called {', '.join(map(repr, other))} are left out",) if other else ()
@@ -210,7 +211,7 @@ def _kind(name: str) -> str:
 
 
 likelihoods = {"likelihood", "confidence", "score", "probability"}
-known = {
+known_levels = {
     "x",
     "y",
     "z",

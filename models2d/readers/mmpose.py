@@ -16,7 +16,7 @@ from models2d.readers.view import ViewDetections, cleaned, stacked
 from models2d.skeleton import Skeleton
 
 Float = NDArray[np.float64]
-by_count = {16: "mpii16", 17: "coco17", 26: "halpe26"}
+skeletons_by_count = {16: "mpii16", 17: "coco17", 26: "halpe26"}
 
 
 def read_instances(path: Path, document: Any, skeleton: Skeleton | None = None) -> ViewDetections:
@@ -48,7 +48,7 @@ def read_instances(path: Path, document: Any, skeleton: Skeleton | None = None) 
             numbers.append(int(frame.get("frame_id", place)))
             people.append([_instance(person) for person in frame["instances"]])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{path}: entry {place} is no frame of MMPose's: {_told(error)}") from error
+            raise ValueError(f"{path}: entry {place} is no frame of MMPose's: {_reason(error)}") from error
     first = min(1, min(numbers, default=0))
     return _view(
         path, [number - first for number in numbers], people, meta=meta, skeleton=skeleton, sparse=False
@@ -88,7 +88,7 @@ def read_results(path: Path, document: list[Any], skeleton: Skeleton | None = No
             numbers.append(_number(result["image_id"]))
             points.append(np.asarray(result["keypoints"], dtype=np.float64).reshape(-1, 3))
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: entry {place} is no result of COCO's: {_told(error)}") from error
+            raise ValueError(f"{path}: entry {place} is no result of COCO's: {_reason(error)}") from error
     people: dict[int, list[Float]] = {number: [] for number in sorted(set(numbers))}
     for number, person in zip(numbers, points, strict=True):
         people[number].append(person)
@@ -104,7 +104,7 @@ def _number(image: Any) -> int:
     return int(digits[-1])
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return f"it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
@@ -154,8 +154,8 @@ def _named(path: Path, count: int, meta: dict[str, Any], skeleton: Skeleton | No
         keypoints = [str(names[key]) for key in sorted(names, key=int)]
         links = [(keypoints[a], keypoints[b]) for a, b in meta.get("skeleton_links", [])]
         return Skeleton.from_names(str(meta.get("dataset_name", path.stem)), keypoints, links)
-    if count in by_count:
-        return Skeleton.load(by_count[count])
+    if count in skeletons_by_count:
+        return Skeleton.load(skeletons_by_count[count])
     raise ValueError(
         f"{path}: has {count} keypoints and does not name them; give a skeleton of {count} keypoints"
     )

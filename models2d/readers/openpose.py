@@ -19,7 +19,7 @@ from models2d.readers.view import ViewDetections, cleaned, stacked
 from models2d.skeleton import Skeleton
 
 Float = NDArray[np.float64]
-by_count = {
+body_models = {
     15: ("mpi15",),
     17: ("coco17",),
     18: ("coco18",),
@@ -146,7 +146,7 @@ def _named(folder: Path, values: Float, skeleton: Skeleton | None) -> Skeleton:
     count = values.shape[2]
     if skeleton is not None and len(skeleton.keypoints) == count:
         return skeleton
-    names = by_count.get(count, ())
+    names = body_models.get(count, ())
     if len(names) == 1:
         return Skeleton.load(names[0])
     if names:
@@ -154,7 +154,7 @@ def _named(folder: Path, values: Float, skeleton: Skeleton | None) -> Skeleton:
     raise ValueError(
         f"{folder}: the files have {count} keypoints and do not name them; give a skeleton of {count} "
         f"keypoints, "
-        f"known by their number are {', '.join(name for some in by_count.values() for name in some)}"
+        f"known by their number are {', '.join(name for some in body_models.values() for name in some)}"
     )
 
 

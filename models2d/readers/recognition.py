@@ -11,7 +11,7 @@ from models2d.readers import deeplabcut, mmpose, openpose, sleap, sleap_project
 from models2d.readers.view import ViewDetections
 from models2d.skeleton import Skeleton
 
-known = (
+known_detections = (
     "DeepLabCut, Lightning Pose and EKS csv or h5, SLEAP analysis h5 or csv and .slp, folders of OpenPose "
     "JSON, "
     "MMPose JSON, COCO results JSON, and this package's Parquet"
@@ -111,4 +111,4 @@ def _text(path: Path, start: bytes) -> ViewDetections:
 
 
 def _unknown(path: Path) -> ValueError:
-    return ValueError(f"{path}: not a file of detections that is known here; known are {known}")
+    return ValueError(f"{path}: not a file of detections that is known here; known are {known_detections}")

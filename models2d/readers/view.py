@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
+
 Float = NDArray[np.float64]
 
 ROUNDING = 0.1
@@ -14,7 +16,7 @@ ROUNDING = 0.1
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class ViewDetections:
+class ViewDetections(ReadOnlyArrays):
     """Keypoints of one view as one file states them.
 
     Attributes

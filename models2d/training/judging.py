@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from models2d.grouping.affinity import fit_affinity, misses, pair_number
 from models2d.models.bottom_up import BottomUp, vectors_at
 from models2d.models.crops import box_around
-from models2d.models.pose_model import Found, PoseModel
+from models2d.models.pose_model import FoundKeypoints, PoseModel
 from models2d.networks.output import HeatmapOutput
 from models2d.training.dataset import Batch, Dataset
 
@@ -64,18 +64,18 @@ def _judged_together(model: BottomUp, data: Dataset) -> tuple[Float, Float]:
         mine = np.flatnonzero(data.individuals[:, 0] == frame)
         labelled = data.labels.xy[frame, data.individuals[mine, 1]]
         found = model.find_all([data.image(frame)])[0]
-        for one, other in matched(found, labelled):
+        for one, other in paired_individuals(found, labelled):
             residuals[mine[other]] = labelled[other] - found.xy[one]
             covariance[mine[other]] = found.covariance[one]
     return residuals, covariance
 
 
-def matched(found: Found, labelled: Float) -> list[tuple[int, int]]:
+def paired_individuals(found: FoundKeypoints, labelled: Float) -> list[tuple[int, int]]:
     """Pair found and labelled individuals.
 
     Parameters
     ----------
-    found : Found
+    found : FoundKeypoints
     labelled : (individuals, keypoints, 2) float, px
 
     Returns
@@ -93,7 +93,7 @@ def matched(found: Found, labelled: Float) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(*linear_sum_assignment(mean), strict=True)]
 
 
-def distances(residuals: Float, data: Dataset) -> Float:
+def label_distances(residuals: Float, data: Dataset) -> Float:
     """Distances of labelled keypoints to what was found.
 
     Parameters

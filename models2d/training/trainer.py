@@ -21,7 +21,7 @@ from models2d.networks.output import HeatmapOutput, PointOutput
 from models2d.networks.registry import build, grouping
 from models2d.training.augmentation import Augmentation
 from models2d.training.dataset import Batch, Dataset, Sampling
-from models2d.training.judging import distances, judged, truth, with_affinity
+from models2d.training.judging import judged, label_distances, truth, with_affinity
 from models2d.training.losses import total_loss
 from models2d.training.options import TrainingOptions
 from models2d.training.run_folder import RunFolder
@@ -196,7 +196,7 @@ class _Trainer:
         """Judge the averaged weights, write the log and the checkpoint, keep the best model."""
         model = self.present()
         residuals, _ = judged(model, self.judge)
-        distance = distances(residuals, self.judge)
+        distance = label_distances(residuals, self.judge)
         rmse = float(np.sqrt(np.nanmean(distance**2)))
         better = rmse < self.best
         self.best, self.since_best = (rmse, 0) if better else (self.best, self.since_best + 1)
@@ -233,7 +233,7 @@ class _Trainer:
         model = best.with_temperature(factors, tail)
         save_model(model, self.run.best)
         found = np.isfinite(residuals[..., 0]).sum() / max(np.isfinite(truth(self.judge)[..., 0]).sum(), 1)
-        self.run.finish(distances(residuals, self.judge), self.labels.skeleton, self.step, float(found))
+        self.run.finish(label_distances(residuals, self.judge), self.labels.skeleton, self.step, float(found))
         return model
 
 

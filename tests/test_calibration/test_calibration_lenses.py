@@ -40,7 +40,7 @@ def scene():
         Rb=np.array([turn, turn.T]), tb=np.array([[-0.1, -0.1, 0.7], [-0.1, 0.0, 0.6]]), board=board,
     )  # fmt: skip
     unknowns.twist[:] = rng.normal(0, 0.5, (2, 6))
-    unknowns.late[:] = [0.0, 0.02, -0.03]
+    unknowns.clock_offset[:] = [0.0, 0.02, -0.03]
     xy = np.full((2, 3, len(board), 2), 500.0)
     return Corners.from_array(xy), unknowns
 

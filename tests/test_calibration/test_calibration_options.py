@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration import Board, CalibrationError, Intrinsics, Recording, calibrate, find_corners
-from calibration.bundle.held_out import triangulated
+from calibration.bundle.held_out import triangulated_corners
 from tests.test_calibration.board_scene import aligned_error, observe, true_rig
 
 inside = np.random.default_rng(9).uniform([-0.6, -0.6, 0.5], [0.6, 0.6, 1.3], (60, 3))
@@ -132,7 +132,7 @@ def test_webcams_measure_the_board(recordings):
     one, other = np.triu_indices(12, 1)
     true = np.linalg.norm(nominal.corners[one] - nominal.corners[other], axis=1)
     near = np.isclose(true, 0.054)
-    xyz = triangulated(rig, observations.xy)
+    xyz = triangulated_corners(rig, observations.xy)
     length = np.linalg.norm(xyz[:, one[near]] - xyz[:, other[near]], axis=-1)
     assert abs(np.nanmean(length) - 0.054) < 0.1e-3
     assert np.nanstd(length) < 0.5e-3

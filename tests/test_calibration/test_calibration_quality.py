@@ -12,8 +12,8 @@ from calibration.bundle.lens_rules import LensRules
 from calibration.bundle.parameters import Choice, free_unknowns
 from calibration.bundle.problem import Corners
 from calibration.bundle.staging import LOSS, settle, staged
-from calibration.calibrator import first_unknowns
 from calibration.corners.sightings import Sightings
+from calibration.start.first_estimate import first_unknowns
 from tests.test_calibration.board_scene import aligned_error, board, mouse_corners, observe, true_rig
 
 inside = np.random.default_rng(9).uniform([-0.6, -0.6, 0.5], [0.6, 0.6, 1.3], (60, 3))
@@ -60,7 +60,7 @@ def test_held_out_millimetres_of_the_real_rig(mouse):
 
 def test_frames_outside_the_covered_part_are_still_measured_to_a_tenth_of_a_millimetre(mouse):
     rig, _ = calibrate(mouse.select(slice(0, 10)), validate=False)
-    from calibration.bundle.held_out import triangulated
+    from calibration.bundle.held_out import triangulated_corners
 
     one, other = np.triu_indices(70, 1)
     nominal = mouse.board.corners
@@ -70,7 +70,7 @@ def test_frames_outside_the_covered_part_are_still_measured_to_a_tenth_of_a_mill
         for view, camera in enumerate(rig.cameras):
             if covered_only:
                 xy[:, view][~camera.intrinsics.covers(xy[:, view])] = np.nan
-        xyz = triangulated(rig, xy)
+        xyz = triangulated_corners(rig, xy)
         length = np.linalg.norm(xyz[:, one] - xyz[:, other], axis=-1)
         assert np.sqrt(np.nanmean((length - true) ** 2)) < limit
 

@@ -7,7 +7,7 @@ import pytest
 
 from calibration import calibrate
 from calibration.bundle.held_out import HeldOut
-from calibration.quality.verdicts import verdicts
+from calibration.quality.verdicts import alarms, calibration_verdicts
 from tests.test_calibration.board_scene import observe, true_rig
 
 truth = true_rig(views=3, spread=1.5)
@@ -40,7 +40,7 @@ def covering(report, parts):
 
 def weaknesses(report):
     """Say the verdicts on single cameras."""
-    return [text for text in verdicts(report) if text.startswith("camera ")]
+    return [text for text in calibration_verdicts(report) if text.startswith("camera ")]
 
 
 def changed(values, view, value):
@@ -133,20 +133,25 @@ def test_an_error_that_grows_on_board_views_left_out_of_the_fit(report):
         outside=0,
         rejected=0,
         observations=1000,
+        median=1e-4,
+        weakest=(0, 2),
+        weakest_median=4e-3,
     )
     said = replace(report, held_out=held_out)
     assert weaknesses(said) == [
         "camera cam2: its error grows 2.5-fold on board views left out of the fit; it needs more board views"
     ]
-    assert any("off by 0.200 mm rms and repeat to 0.100 mm" in text for text in verdicts(said))
+    (distances,) = (text for text in calibration_verdicts(said) if "distances between corners" in text)
+    assert "off by 0.100 mm (median; 0.200 mm rms) and repeat to 0.100 mm" in distances
+    assert distances.endswith("most, by 4.000 mm, where only cam0, cam2 see them")
 
 
 def test_a_refinement_that_did_not_converge(report):
-    first = next(iter(verdicts(replace(report, converged=False))))
+    first = next(iter(alarms(replace(report, converged=False))))
     assert "stopped before it converged" in first
     assert "record more board views" in first
 
 
 def test_frames_that_show_too_little_of_the_board(report):
-    first = next(iter(verdicts(replace(report, frames_used=31))))
+    first = next(iter(calibration_verdicts(replace(report, frames_used=31))))
     assert first.startswith("9 of 40 frames show too little of the board in every view and were not used")

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import RigidTransform
 
 from calibration import calibrate, levelled
-from calibration.bundle.held_out import triangulated
+from calibration.bundle.held_out import triangulated_corners
 from calibration.quality.error_figure import error_slices
 from calibration.quality.figures import rig_in_space
 from tests.test_calibration.board_scene import observe, true_rig
@@ -43,7 +43,7 @@ def test_a_pixel_of_noise_does_what_the_map_says(calibrated):
         point = np.array([found.x[i], found.y[j], found.z[k]])
         exact = np.array(upright.project(point[None]))
         noisy = exact[None] + rng.normal(0, 1.0, (3000, 1, 4, 2))
-        xyz = triangulated(upright, noisy.transpose(0, 2, 1, 3))[:, 0]
+        xyz = triangulated_corners(upright, noisy.transpose(0, 2, 1, 3))[:, 0]
         rms = np.sqrt(np.mean(np.sum((xyz - point) ** 2, axis=1)))
         # The point nearest to the rays is a little worse than the best estimate.
         assert 0.97 < rms / found.per_pixel[i, j, k] < 1.15

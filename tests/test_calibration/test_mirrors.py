@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from calibration import Camera, Intrinsics, Recording, calibrate, find_corners, mirror_plane
-from calibration.bundle.held_out import triangulated
+from calibration.bundle.held_out import triangulated_corners
 from calibration.recordings.crops import Crop
 from tests.test_calibration import mirror_scene
 from tests.test_calibration.mirror_scene import lens, observe, pixels, plane
@@ -25,7 +25,7 @@ def in_millimetres(rig):
     """RMS distance, mm, of points triangulated from their exact pixels, rigidly moved onto the true ones."""
     xy = np.stack([pixels(inside, name) for name in rig.names])[None]
     assert np.isfinite(xy).all()
-    found = triangulated(rig, xy)[0] - triangulated(rig, xy)[0].mean(axis=0)
+    found = triangulated_corners(rig, xy)[0] - triangulated_corners(rig, xy)[0].mean(axis=0)
     turn, _ = Rotation.align_vectors(inside - inside.mean(axis=0), found)
     off = turn.apply(found) - (inside - inside.mean(axis=0))
     return 1e3 * np.sqrt(np.mean(np.sum(off**2, axis=-1)))

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import CalibrationError, Camera, Intrinsics, Rig
-from calibration.points.kernels import PER_VIEW, linearise
+from calibration.points.kernels import CAMERA_UNKNOWNS, linearised_pixel
 from calibration.points.problem import moved, straight_cameras
 from calibration.points.refining import refine_cameras
 
@@ -64,7 +64,7 @@ def shaken(rig, degrees=3.0, metres=0.08, seed=0, only=None):
 
 def shape_error(rig):
     """Largest error of a centre, m, after the best similarity."""
-    from calibration.similarity import fit_similarity
+    from calibration.geometry.similarity import fit_similarity
 
     factor, moved = fit_similarity(rig.centers, truth.centers)
     return np.abs(moved.apply(factor * rig.centers) - truth.centers).max()
@@ -78,23 +78,23 @@ def test_jacobian_equals_finite_differences():
     start = straight_cameras(truth)
     X, xy, step = np.array([0.2, -0.3, 0.1]), np.array([600.0, 500.0]), 1e-6
     for view in range(views):
-        J, D, dk = np.zeros((2, PER_VIEW)), np.zeros((2, 3)), np.zeros((2, 12))
-        linearise(X, xy, *camera(start, view), J, D, dk)
+        J, D, dk = np.zeros((2, CAMERA_UNKNOWNS)), np.zeros((2, 3)), np.zeros((2, 12))
+        linearised_pixel(X, xy, *camera(start, view), J, D, dk)
 
         def error(delta, X, view=view):
-            full = np.zeros((views, PER_VIEW))
+            full = np.zeros((views, CAMERA_UNKNOWNS))
             full[view] = delta
             at = moved(start, full)
-            spare = np.zeros((2, PER_VIEW)), np.zeros((2, 3)), np.zeros((2, 12))
-            return np.array(linearise(X, xy, *camera(at, view), *spare))
+            spare = np.zeros((2, CAMERA_UNKNOWNS)), np.zeros((2, 3)), np.zeros((2, 12))
+            return np.array(linearised_pixel(X, xy, *camera(at, view), *spare))
 
-        for column in range(PER_VIEW):
-            delta = step * np.eye(PER_VIEW)[column]
+        for column in range(CAMERA_UNKNOWNS):
+            delta = step * np.eye(CAMERA_UNKNOWNS)[column]
             slope = (error(-delta, X) - error(delta, X)) / (2 * step)
             np.testing.assert_allclose(J[:, column], slope, atol=2e-4 * max(1, np.abs(slope).max()))
         for axis in range(3):
             delta = step * np.eye(3)[axis]
-            zero = np.zeros(PER_VIEW)
+            zero = np.zeros(CAMERA_UNKNOWNS)
             slope = (error(zero, X - delta) - error(zero, X + delta)) / (2 * step)
             np.testing.assert_allclose(D[:, axis], slope, rtol=1e-5, atol=1e-3)
 
@@ -194,3 +194,18 @@ def test_twelve_cameras_of_a_rough_rig(recordings):
     # Points that the fit has not seen.
     held = refine_cameras(refined, xy[5::25], pixel_sigma=report.sigma)[1]
     assert held.median_before < 1
+
+
+@pytest.mark.parametrize("cameras", [None, ["cam3"]])
+def test_the_stated_error_of_the_centres_is_their_scatter(cameras):
+    """Also where all cameras are free: the place, heading and size of the whole rig are then no error."""
+    xyz, _ = scene(count=200)
+    exact, centers, stated = truth.project(xyz), [], []
+    for seed in range(40):
+        noise = np.random.default_rng(seed).normal(0, 0.5, exact.shape)
+        refined, report = refine_cameras(truth, exact + noise, cameras=cameras)
+        centers.append(refined.centers)
+        stated.append(report.center_sigma)
+    scatter = np.sqrt(np.var(centers, axis=0).sum(axis=1))
+    free = [3] if cameras else slice(None)
+    np.testing.assert_allclose(np.mean(stated, axis=0)[free], scatter[free], rtol=0.3)

@@ -5,10 +5,10 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import CalibrationError, Camera, Intrinsics, Rig
+from calibration.geometry.similarity import fit_similarity, fit_similarity_robustly
 from calibration.geometry.two_views import epipolar_error, essential_matrix, parallax, relative_pose
 from calibration.points.refining import refine_cameras
 from calibration.points.rough_start import calibrate_points, calibrate_wand
-from calibration.similarity import fit_similarity, fit_similarity_robustly
 from calibration.start.resection import resected
 
 pinhole = Intrinsics.from_focal((1280, 1024), 1000.0, [-0.2, 0.05, 1e-3, -1e-3, 0.01])

@@ -51,3 +51,19 @@ def test_a_size_that_was_guessed_is_taken_from_the_images(tmp_path):
         fitted = one.resized([[1280, 720]]).cameras[0].intrinsics
         assert (fitted.size, fitted.size_known) == ((1280, 720), True)
         np.testing.assert_array_equal(fitted.K, read.cameras[0].intrinsics.K)
+
+
+@pytest.mark.parametrize("size", [(1272, 1024), (1280, 1016), (1270, 1010)])
+def test_what_only_fills_codec_blocks_is_cut_off_where_that_is_asked_for(size):
+    smaller = rig.resized([[1280, 1024], size, [640, 512]], filled=True)
+    np.testing.assert_array_equal(smaller.project(xyz)[..., :2, :], rig.project(xyz)[..., :2, :])
+    assert smaller.cameras[1].intrinsics.size == size
+    np.testing.assert_allclose(
+        smaller.project(xyz)[..., 2, :] + 0.5, 0.5 * (rig.project(xyz)[..., 2, :] + 0.5), atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("size", [(1264, 1024), (1288, 1024), (1280, 720)])
+def test_other_crops_are_refused_all_the_same(size):
+    with pytest.raises(ValueError, match="camera cam1: images of"):
+        rig.resized([[1280, 1024], size, [1280, 1024]], filled=True)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from calibration import CalibrationError, calibrate, calibrate_points, refine_cameras
+from calibration import BoardObservations, CalibrationError, calibrate, calibrate_points, refine_cameras
 from calibration.geometry.two_views import essential_matrix
 from calibration.start.resection import resected
 from tests.rigs import ring
-from tests.test_calibration.board_scene import observe, true_rig
+from tests.test_calibration.board_scene import board, observe, true_rig
 
 MIDDLE = np.array([0, 0, 0.9])
 
@@ -39,6 +39,63 @@ def test_a_board_that_never_moved(seed):
         there = rig.select(found.names)
         distance = np.linalg.norm(there.centers[0] - there.centers[1])
         assert np.linalg.norm(found.centers[0] - found.centers[1]) == pytest.approx(distance, rel=0.05)
+
+
+def shown_at(rig, R, t, *, noise=0.1, seed=0, described=board, corners=None):
+    """Corners of a board with these world_from_board, its middle at t, in every view that it faces."""
+    X = described.corners if corners is None else corners
+    X = X - X.mean(axis=0)
+    world = np.einsum("fij,kj->fki", R, X) + t[:, None]
+    xy = rig.project(world).transpose(0, 2, 1, 3)
+    xy = xy + np.random.default_rng(seed).normal(0, noise, xy.shape)
+    towards = rig.centers[None] - t[:, None]
+    facing = -np.einsum("fvi,fi->fv", towards, R[..., 2]) / np.linalg.norm(towards, axis=2)
+    sizes = np.array([camera.intrinsics.size for camera in rig.cameras])
+    xy[~(((xy > 0) & (xy < sizes[:, None] - 1)).all(axis=-1) & (facing > 0.25)[..., None])] = np.nan
+    return BoardObservations(board=described, names=rig.names, sizes=sizes, xy=xy, frame=np.arange(len(R)))
+
+
+def facing(rig):
+    """Return world_from_board of a board that looks at the middle of the cameras, upright."""
+    away = MIDDLE - rig.centers.mean(axis=0)
+    z = away / np.linalg.norm(away)
+    x = np.cross([0, 0, 1.0], z)
+    x /= np.linalg.norm(x)
+    return np.stack([x, np.cross(z, x), z], axis=1)
+
+
+def slides(rng, rig, frames):
+    R = facing(rig)
+    return np.repeat(R[None], frames, axis=0), MIDDLE + rng.uniform(-0.3, 0.3, (frames, 2)) @ R[:, :2].T
+
+
+def spins(rng, rig, frames):
+    turn = Rotation.from_rotvec(rng.uniform(-3, 3, (frames, 1)) * [0, 0, 1.0]).as_matrix()
+    return facing(rig) @ turn, np.repeat(MIDDLE[None], frames, axis=0)
+
+
+def stands_in_two_places(rng, rig, frames):
+    R = facing(rig)
+    t = MIDDLE + np.where(np.arange(frames)[:, None] < frames // 2, -0.1, 0.1) * R[:, 0]
+    return np.repeat(R[None], frames, axis=0), t
+
+
+@pytest.mark.parametrize("views", [1, 3])
+@pytest.mark.parametrize("motion", [slides, spins, stands_in_two_places])
+def test_a_board_that_keeps_its_tilt(motion, views):
+    rig = true_rig(4, spread=1.9)
+    rig = rig.select(rig.names[:views])
+    R, t = motion(np.random.default_rng(views), rig, 30)
+    seen = shown_at(rig, R, t)
+    with pytest.raises(CalibrationError, match=r"poses (of the board )?do not determine the (focal|cameras)"):
+        calibrate(seen, validate=False)
+    # Where the lenses are known nothing of this matters, and tilting the board mends it.
+    known = {camera.name: camera.intrinsics for camera in rig.cameras}
+    assert calibrate(seen, intrinsics=known, validate=False)[0].names == rig.names
+    lean = Rotation.from_rotvec(np.random.default_rng(5).normal(0, 0.35, (30, 3))).as_matrix()
+    found, _ = calibrate(shown_at(rig, lean @ R, t), validate=False)
+    for one, true in zip(found.cameras, rig.cameras, strict=True):
+        assert one.intrinsics.K[0, 0] == pytest.approx(true.intrinsics.K[0, 0], rel=0.03)
 
 
 @pytest.mark.parametrize("focal", [16_000.0, 60_000.0])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from calibration import Intrinsics
-from calibration.geometry.lens import DISTORT, fill_coefficients, project
+from calibration.geometry.lens import DISTORT, fill_coefficients, project_from_camera
 from calibration.geometry.undistortion import undistort
 
 K = np.array([[1100.0, 0, 640], [0, 1102, 512], [0, 0, 1]])
@@ -25,7 +25,7 @@ def test_inverse_is_exact(name, shape):
     model, k, focal = LENSES[name]
     camera = K * [[focal / 1100, 1, 1], [1, focal / 1100, 1], [1, 1, 1]]
     rays = np.random.default_rng(0).uniform(-0.55, 0.55, (*shape, 2))
-    xy = project(np.concatenate([rays, np.ones((*shape, 1))], axis=-1), camera, k, model)
+    xy = project_from_camera(np.concatenate([rays, np.ones((*shape, 1))], axis=-1), camera, k, model)
     assert np.abs(undistort(xy, camera, k, model) - rays).max() < 1e-12
 
 

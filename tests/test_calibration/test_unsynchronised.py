@@ -7,11 +7,11 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import CalibrationError, Intrinsics
+from calibration.geometry.similarity import fit_similarity
 from calibration.points.moving_point import Track
 from calibration.points.time_offsets import pair_offset
 from calibration.points.track_alignment import placed_on_track
 from calibration.points.unsynchronised import calibrate_moving_point
-from calibration.similarity import fit_similarity
 from models2d import Skeleton, Tracks2D
 from triangulate import on_common_clock, reconstruct, smooth
 

@@ -5,7 +5,8 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from calibration import Board, BoardObservations, CalibrationError, Camera, Intrinsics, Rig, ShapeError
-from calibration.similarity import fit_similarity, fit_similarity_robustly, scaled_to_length
+from calibration.geometry.similarity import fit_similarity, fit_similarity_robustly
+from calibration.known_length import scaled_to_length
 from calibration.world import placement as world
 
 rng = np.random.default_rng(3)
@@ -139,6 +140,17 @@ def test_placed_on_a_board_on_the_ground():
     placed = world.placed_on_board(moved, board_frame(moved, somewhere * lying))
     assert_proper(moved, placed)
     np.testing.assert_allclose(placed.centers, rig.centers, atol=1e-6)
+
+
+def test_a_floor_filmed_from_below():
+    seen = board_frame(rig, RigidTransform.from_rotation(Rotation.from_rotvec([np.pi, 0, 0])))
+    above = world.placed_on_board(rig, seen)
+    below = world.placed_on_board(rig, seen, filmed_from="below")
+    assert_proper(above, below)
+    assert (above.centers[:, 2] > 0).all()
+    assert np.allclose(below.centers, above.centers * [1, -1, -1])
+    with pytest.raises(ValueError, match='filmed_from: expected "above" or "below"'):
+        world.placed_on_board(rig, seen, filmed_from="beside")
 
 
 def test_a_board_of_another_size_or_not_seen_is_refused():

@@ -23,7 +23,7 @@ from models2d.networks.output import HeatmapOutput
 from models2d.networks.registry import build
 from models2d.skeleton import Skeleton
 from models2d.training.augmentation import Augmentation
-from models2d.training.judging import matched
+from models2d.training.judging import paired_individuals
 from models2d.training.losses import total_loss
 from models2d.training.targets import nearest_discs, targets_of_everybody
 from models2d.training.trainer import TrainingOptions, train
@@ -85,7 +85,7 @@ def whole(model, labels):
     right = 0
     for frame, truth in zip(labels.frames, labels.xy, strict=True):
         found = model.find_all([cv2.imread(str(frame.path))])[0]
-        for one, other in matched(found, truth):
+        for one, other in paired_individuals(found, truth):
             right += bool((np.linalg.norm(found.xy[one] - truth[other], axis=-1) < 4).all())
     return right / labels.xy[..., 0, 0].size
 

@@ -8,7 +8,7 @@ import pytest
 
 from models2d import LabelledFrame, Labels, Skeleton
 from models2d.evaluation.evaluating import evaluate
-from models2d.models.pose_model import Found
+from models2d.models.pose_model import FoundKeypoints
 from tests.browser import opened_page
 
 body = Skeleton.from_names("body", ["head", "tail"])
@@ -37,7 +37,9 @@ class Shifted:
 
     def find(self, images, boxes):
         xy = self.xy + self.shift
-        return Found(xy=xy, confidence=np.full(xy.shape[:-1], 0.8), covariance=np.zeros((*xy.shape, 2)))
+        return FoundKeypoints(
+            xy=xy, confidence=np.full(xy.shape[:-1], 0.8), covariance=np.zeros((*xy.shape, 2))
+        )
 
 
 def test_a_models_answers_are_given_to_the_nearest_individual(tmp_path):
@@ -68,7 +70,7 @@ def test_a_model_that_finds_nobody(tmp_path):
             return [np.zeros((0, 4)) for _ in images]
 
         def find(self, images, boxes):
-            return Found(np.zeros((0, 2, 2)), np.zeros((0, 2)), np.zeros((0, 2, 2, 2)))
+            return FoundKeypoints(np.zeros((0, 2, 2)), np.zeros((0, 2)), np.zeros((0, 2, 2, 2)))
 
     row = evaluate(labels, Nobody(labels, [0, 0])).rows()[-1]
     assert (row["labels"], row["found"], row["PCK@0.1"]) == (24, 0, 0.0)
@@ -109,7 +111,7 @@ class Scattered(Shifted):
         deviation = np.array([1.0, 3.0])
         xy = self.xy + self.times * deviation * self.random.normal(size=self.xy.shape)
         covariance = np.broadcast_to(np.diag(deviation**2), (*xy.shape, 2))
-        return Found(xy=xy, confidence=np.full(xy.shape[:-1], 0.8), covariance=covariance)
+        return FoundKeypoints(xy=xy, confidence=np.full(xy.shape[:-1], 0.8), covariance=covariance)
 
 
 def test_the_table_says_how_many_labels_the_ellipses_hold(tmp_path):

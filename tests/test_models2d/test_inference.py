@@ -9,7 +9,7 @@ from calibration.recordings.recording import Recording
 from models2d.inference.detecting import detect
 from models2d.inference.kept_blocks import digest
 from models2d.models.ensemble import Ensemble
-from models2d.models.pose_model import Found, PoseModel
+from models2d.models.pose_model import FoundKeypoints, PoseModel
 from models2d.models.recipe import Recipe
 from models2d.models.top_down import TopDown
 from models2d.networks.registry import build
@@ -49,7 +49,7 @@ class SpotFinder:
             xy[number, 0] = (weight * x).sum() / total + left, (weight * y).sum() / total + top
             confidence[number] = 0.9 if weight.any() else 0.01
         covariance = np.tile(np.eye(2), (len(images), 1, 1, 1))
-        return Found(xy + self.off, confidence, covariance)
+        return FoundKeypoints(xy + self.off, confidence, covariance)
 
     def around(self, xy, confidence):
         boxes = np.concatenate([xy[:, 0] - 20, xy[:, 0] + 20], axis=1)

@@ -14,7 +14,7 @@ from models2d.model_files.onnx import OnnxTopDown, export_onnx
 from models2d.model_files.torchvision import KeypointRCNN
 from models2d.model_files.weights import load_model
 from models2d.models.bottom_up import BottomUp, local_maxima
-from models2d.models.pose_model import Found, PoseModel
+from models2d.models.pose_model import FoundKeypoints, PoseModel
 from models2d.models.recipe import Recipe
 from models2d.models.top_down import TopDown
 from models2d.networks.output import HeatmapOutput
@@ -189,8 +189,8 @@ def test_an_exported_network_answers_as_the_original(architecture, tmp_path):
 
 
 def test_only_one_network_can_be_exported(tmp_path):
-    with pytest.raises(ModelError, match="a Found is not one network that could be exported"):
-        export_onnx(Found(*np.zeros((3, 1))), tmp_path / "net.onnx")
+    with pytest.raises(ModelError, match="a FoundKeypoints is not one network that could be exported"):
+        export_onnx(FoundKeypoints(*np.zeros((3, 1))), tmp_path / "net.onnx")
 
 
 def onnx_file(path, outputs):

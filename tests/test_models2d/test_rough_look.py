@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models2d.models.pose_model import Found, PoseModel
+from models2d.models.pose_model import FoundKeypoints, PoseModel
 from models2d.models.recipe import Recipe
 from models2d.models.rough_look import sure_box, surest_boxes
 from models2d.networks.registry import build
@@ -34,7 +34,7 @@ class Remembered:
         # A close look at the head alone is at a scale that was never trained: it finds nothing at all.
         close = np.where(seen.all(axis=1, keepdims=True), 0.8, 0.05) * np.ones(len(self.truth))
         confidence = np.where(whole[:, None], self.confidence, close)
-        return Found(
+        return FoundKeypoints(
             np.where(whole[:, None, None], self.rough, self.truth),
             confidence,
             np.tile(np.eye(2), (*confidence.shape, 1, 1)),

@@ -35,7 +35,7 @@ def wave(hertz, frames=1000, fps=100.0):
 every = [
     lambda t: filters.butterworth(t, 10.0),
     filters.savitzky_golay,
-    filters.median,
+    filters.median_filter,
     filters.one_euro,
     lambda t: kalman(t, 1e3, max_gap=0.0),
 ]
@@ -57,7 +57,7 @@ def test_savitzky_golay_is_scipys():
 def test_median_takes_out_a_spike():
     xyz = np.zeros((40, 1, 3))
     xyz[20] = 1.0
-    assert (filters.median(trajectories_of(xyz), 0.05).xyz == 0).all()
+    assert (filters.median_filter(trajectories_of(xyz), 0.05).xyz == 0).all()
 
 
 def test_one_euro_follows_its_published_recursion():
@@ -100,7 +100,7 @@ def test_filters_take_the_shortest_stretches(function, frames):
         (lambda t: filters.butterworth(t, 60.0), "half the frame rate"),
         (lambda t: filters.butterworth(t, 6.0, 3), "even"),
         (lambda t: filters.savitzky_golay(t, 0.02, 3), "needs at least 4"),
-        (lambda t: filters.median(t, 0.0), "window"),
+        (lambda t: filters.median_filter(t, 0.0), "window"),
         (lambda t: filters.one_euro(t, -1.0), "positive"),
         (lambda t: kalman(t, 0.0), "jerk_sigma"),
     ],

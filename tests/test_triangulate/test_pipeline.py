@@ -24,7 +24,7 @@ from triangulate.projects import pipeline
 from triangulate.projects.checks import check_project
 from triangulate.projects.project import load_project
 from triangulate.projects.reconstruction import reconstruct_trial
-from triangulate.reporting.numbers import gaps
+from triangulate.reporting.numbers import find_gaps
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def copied(run, tmp_path):
 
 def test_the_demo_is_close_to_the_truth(run):
     project, scene, outcomes = run
-    comparison = demo.compare(project, scene)
+    comparison = demo.compare_with_truth(project, scene)
     assert comparison.centers.max() < 1e-3
     assert np.sqrt(np.mean(comparison.held_out**2)) < 0.2e-3
     assert comparison.found > 0.9
     assert comparison.smoothed.mean() < comparison.raw.mean()
     assert comparison.smoothed.mean() < 6e-3
     assert [outcome.stage for outcome in outcomes] == ["render", "calibrate", "detect", "reconstruct"]
-    assert "3D smoothed (mm)" in demo.table(comparison, outcomes)
+    assert "3D smoothed (mm)" in demo.comparison_table(comparison, outcomes)
 
 
 def test_the_world_stands_on_the_floor(run):
@@ -296,7 +296,7 @@ def test_gaps_are_found_whole():
     from tests.test_triangulate.trajectory_samples import sample
 
     trajectories = sample(frames=30)
-    found = gaps(trajectories)
+    found = find_gaps(trajectories)
     assert sum(gap.frames for gap in found) == np.isnan(trajectories.xyz[..., 0]).sum()
     for gap in found:
         keypoint = trajectories.skeleton.index(gap.keypoint)

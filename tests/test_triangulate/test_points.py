@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from calibration import Rig
-from calibration.geometry.lens import project
+from calibration.geometry.lens import project_from_camera
 from tests.rigs import looking_at, ring
 from triangulate import solve_candidates, solve_points, triangulate_points
 
@@ -37,8 +37,8 @@ def floor(rig, xyz, seen):
         J = np.stack(
             [
                 (
-                    project(local + h * camera.R[:, axis], lens.K, lens.distortion, lens.model)
-                    - project(local - h * camera.R[:, axis], lens.K, lens.distortion, lens.model)
+                    project_from_camera(local + h * camera.R[:, axis], lens.K, lens.distortion, lens.model)
+                    - project_from_camera(local - h * camera.R[:, axis], lens.K, lens.distortion, lens.model)
                 )
                 / (2 * h)
                 for axis in range(3)

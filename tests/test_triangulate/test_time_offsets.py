@@ -154,3 +154,91 @@ def test_a_subject_at_rest_cannot_date_frames():
     )
     with pytest.raises(TriangulationError, match="too little motion"):
         find_offsets(still, rig)
+
+
+def seen_late(paths, late, rig, *, fps=FPS, noise=1.0):
+    """Tracks of paths (frames, keypoints, 3) m whose views are late by whole frames."""
+    frames = np.arange(len(paths))
+    xy = np.full((len(paths), len(rig), paths.shape[1], 2), np.nan)
+    for view, camera in enumerate(rig.cameras):
+        there = frames + late[view]
+        inside = (there >= 0) & (there < len(paths))
+        xy[inside, view] = camera.project(paths[there[inside]])
+    xy += np.random.default_rng(0).normal(0, noise, xy.shape)
+    names = tuple(f"k{number}" for number in range(paths.shape[1]))
+    return Tracks2D(
+        xy=xy[:, :, None],
+        confidence=np.where(np.isnan(xy[..., 0]), np.nan, 1.0)[:, :, None],
+        views=rig.names,
+        skeleton=Skeleton(name="points", keypoints=names),
+        subjects=("one",),
+        fps=fps,
+    )
+
+
+def body(frames, moved):
+    """Eight points that are carried along a path (frames, 3) m."""
+    rest = np.random.default_rng(2).uniform([-0.3, -0.3, 0.6], [0.3, 0.3, 1.2], (1, 8, 3))
+    return rest + np.broadcast_to(moved, (frames, 3))[:, None]
+
+
+@pytest.mark.parametrize("fast", [120.0, 60.0])
+def test_offsets_of_cameras_of_different_rates(fast):
+    rig, starts, rates = ring(4), np.array([0.0, 0.0123, 0.0, 0.031]), (fast, 30.0, fast, 30.0)
+    alone = [
+        replace(
+            watched_at(camera, start + np.arange(round(6 * fps)) / fps, fps),
+            times=np.arange(round(6 * fps))[:, None] / fps,
+        )
+        for camera, start, fps in zip(rig.cameras, starts, rates, strict=True)
+    ]
+    tracks, _ = on_common_clock(alone)
+    assert np.isnan(tracks.times).any()
+    found, trajectories = find_offsets(tracks, rig)
+    assert np.allclose(found.offset, starts, atol=1e-3)
+    assert (np.isnan(found.applied(tracks).times) == np.isnan(tracks.times)).all()
+    assert np.nanmedian(miss(trajectories)) < 2e-3
+    # Views slower than half the rate of the rows lose nothing.
+    assert np.isfinite(synchronised(tracks).xy[8:-8]).mean() > 0.99
+
+
+@pytest.mark.parametrize("fps", [30.0, 60.0])
+@pytest.mark.parametrize("noise", [0.3, 2.0])
+def test_a_still_subject_tells_no_offset(fps, noise):
+    rig = ring(4)
+    tracks = seen_late(body(240, np.zeros(3)), (0, 0, 0, 0), rig, fps=fps, noise=noise)
+    with pytest.raises(TriangulationError, match=r"too little motion to date the frames of cam0.*100%|9\d%"):
+        find_offsets(tracks, rig)
+
+
+def test_a_short_motion_in_a_long_rest_tells_the_offsets():
+    rig, t = ring(4), np.arange(3000) / FPS
+    jump = 0.3 * np.exp(-(((t - 37) / 0.15) ** 2))[:, None] * [0, 0, 1.0]
+    found, _ = find_offsets(seen_late(body(3000, jump), (0, 5, -7, 1), rig), rig)
+    assert np.allclose(found.offset * FPS, (0, 5, -7, 1), atol=0.6)
+
+
+@pytest.mark.parametrize("hertz", [1.5, 2.0])
+def test_periodic_motion_has_offsets_a_period_apart(hertz):
+    rig, t = ring(4), np.arange(480) / FPS
+    squat = 0.15 * np.sin(2 * np.pi * hertz * t)[:, None] * [0, 0, 1.0]
+    found, _ = find_offsets(seen_late(body(480, squat), (0, -3, 0, 0), rig), rig, longest=0.7)
+    assert np.allclose(found.offset * FPS, (0, -3, 0, 0), atol=0.05)
+    period = 1 / hertz
+    for view in (1, 2, 3):
+        told = found.alternatives[view]
+        assert told
+        cycles = (np.array(told) - found.offset[view]) / period
+        assert np.allclose(cycles, np.rint(cycles), atol=0.05)
+        assert (np.rint(cycles) != 0).all()
+    assert "the motion repeats" in str(found)
+
+
+def test_offsets_beyond_the_longest_are_refused():
+    rig, t = ring(4), np.arange(480) / FPS
+    walk = 0.6 * np.stack([np.cos(1.2 * t), np.sin(1.2 * t), 0.1 * np.sin(6 * t)], axis=1)
+    tracks = seen_late(body(480, walk), (0, 45, 0, 0), rig)
+    with pytest.raises(TriangulationError, match=r"of cam1.*0\.50 s.*larger `longest`"):
+        find_offsets(tracks, rig)
+    found, _ = find_offsets(tracks, rig, longest=1.0)
+    assert np.allclose(found.offset * FPS, (0, 45, 0, 0), atol=0.05)

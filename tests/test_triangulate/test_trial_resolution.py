@@ -9,6 +9,7 @@ import triangulate
 from models2d import Detections2D, Skeleton, write_detections
 from tests.test_calibration.board_scene import true_rig
 from triangulate.cli import app
+from triangulate.projects.resolution import at_calibrated_size
 
 FRAMES = 60
 rig = true_rig(views=4)
@@ -68,6 +69,34 @@ def test_one_camera_at_another_resolution_is_rescaled_alone(tmp_path):
     assert run("run", folder)[0] == 0
     found = triangulate.read(folder / "results/walk/trajectories.parquet")
     np.testing.assert_allclose(found.xyz[:, 0], xyz, atol=2e-3)
+
+
+def test_a_video_without_what_fills_its_codecs_blocks_is_the_top_left_part_and_that_is_said(tmp_path):
+    sizes = [(1280, 1016), (1280, 1024), (1280, 1024), (1280, 1016)]
+    folder = project(tmp_path, sizes)
+    told = "lenses of cam0, cam3 cut from 1280 x 1024 to the top left 1280 x 1016 px: codecs fill up"
+    for command in ("check", "run"):
+        code, said = run(command, folder)
+        assert code == 0
+        assert told in said
+    found = triangulate.read(folder / "results/walk/trajectories.parquet")
+    np.testing.assert_allclose(found.xyz[:, 0], xyz, atol=2e-3)
+    assert told[1:] in (folder / "results/walk/report.html").read_text()
+
+
+def test_a_drift_over_trials_with_and_without_filling_keeps_its_pixels():
+    sizes = np.array([[1280, 1016], [640, 512], [1280, 1024], [1280, 1024]])
+    points = Detections2D(
+        xy=rig.project(xyz).transpose(0, 2, 1, 3)[:, :, None],
+        confidence=np.ones((FRAMES, 4, 1, 3)),
+        views=rig.names,
+        skeleton=Skeleton.from_names("three", ["a", "b", "c"]),
+        fps=50,
+        sizes=sizes,
+    )
+    whole = at_calibrated_size(points, rig, "trial walk")
+    np.testing.assert_allclose(whole.xy[:, [0, 2, 3]], points.xy[:, [0, 2, 3]], atol=1e-9)
+    np.testing.assert_allclose(whole.xy[:, 1] + 0.5, 2 * (points.xy[:, 1] + 0.5))
 
 
 @pytest.mark.parametrize("model", [None, "demo"])

@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from triangulate.association.rays import Rays, closest, distances, epipolar, midpoints, support
+from calibration.arrays import ReadOnlyArrays
+from triangulate.association.rays import Rays, closest, epipolar, midpoints, ray_distances, support
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -15,7 +16,7 @@ chunk = 40_000
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Groups:
+class Groups(ReadOnlyArrays):
     """Detections that are one subject, of all frames one after the other.
 
     Attributes
@@ -92,7 +93,7 @@ def sharpened(rays: Rays, sample: int = 100) -> Rays:
     sure = (groups.members >= 0).sum(axis=1) >= 3
     if not sure.any():
         return rays
-    away = distances(few, groups.frame[sure], groups.xyz[sure], groups.members[sure])
+    away = ray_distances(few, groups.frame[sure], groups.xyz[sure], groups.members[sure])
     # The median of a Rayleigh distance is 1.18 standard deviations.
     factor = float(np.clip(1.5 * np.nanmedian(away) / 1.18, 0.2, 1.0))
     return replace(rays, sigma=factor * rays.sigma)
@@ -115,9 +116,9 @@ def _block(
     frame = frames[row]
     xyz = midpoints(rays, frame, (first[0][pair], first[1][pair]), (second[0][pair], second[1][pair]))
     frame, members, _ = _compete(frame, support(rays, frame, xyz, reach))
-    xyz, _ = closest(rays, frame, members)
+    xyz = closest(rays, frame, members)
     frame, members, kept = _compete(frame, support(rays, frame, xyz, reach))
-    xyz, _ = closest(rays, frame, members)
+    xyz = closest(rays, frame, members)
     return Groups(frame=frame, members=members, xyz=xyz, support=kept)
 
 

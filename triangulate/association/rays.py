@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibration.arrays import ReadOnlyArrays
+from calibration.geometry.nearest_points import between_two_rays, nearest_in_images, ray_directions
 from calibration.geometry.two_views import essential_of_pose, sampson_terms
 from calibration.rig import Rig
 from models2d.detections import Detections2D
@@ -12,13 +14,9 @@ from models2d.detections import Detections2D
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
-PARALLEL = 1e-13
-"""Determinant of the equations of a point, of unit trace, up to which its rays are parallel: they meet at
-less than a millionth of a radian."""
-
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Rays:
+class Rays(ReadOnlyArrays):
     """Detections without lens and with a standard deviation each, and the cameras that saw them.
 
     Attributes
@@ -168,23 +166,21 @@ def midpoints(rays: Rays, frames: Int, first: tuple[Int, Int], second: tuple[Int
     xyz : (pairs, keypoints, 3) float, m, world
         NaN where a detection lacks the keypoint, or behind a camera.
     """
-    one, two = (
-        np.einsum("pji,pkj->pki", rays.R[view][:, :2], rays.xy[frames, view, slot]) + rays.R[view][:, None, 2]
-        for view, slot in (first, second)
+    centers, (one, two) = (
+        rays.centers,
+        (
+            np.einsum("pji,pkj->pki", rays.R[view][:, :2], rays.xy[frames, view, slot])
+            + rays.R[view][:, None, 2]
+            for view, slot in (first, second)
+        ),
     )
-    base = (rays.centers[second[0]] - rays.centers[first[0]])[:, None]
-    aa, bb, ab = (one * one).sum(axis=-1), (two * two).sum(axis=-1), (one * two).sum(axis=-1)
-    a, b = (one * base).sum(axis=-1), (two * base).sum(axis=-1)
-    scale = np.maximum(aa * bb - ab * ab, 1e-12)
-    near, far = (a * bb - b * ab) / scale, (a * ab - b * aa) / scale
-    good = (near > 0) & (far > 0)
-    good &= (rays.weight[frames, first[0], first[1]] > 0) & (rays.weight[frames, second[0], second[1]] > 0)
-    middle = 0.5 * (near[..., None] * one + far[..., None] * two + base) + rays.centers[first[0]][:, None]
-    return np.where(good[..., None], middle, np.nan)
+    xyz = between_two_rays(centers[first[0]][:, None], one, centers[second[0]][:, None], two)
+    seen = (rays.weight[frames, first[0], first[1]] > 0) & (rays.weight[frames, second[0], second[1]] > 0)
+    return np.where(seen[..., None], xyz, np.nan)
 
 
-def closest(rays: Rays, frames: Int, members: Int) -> tuple[Float, Float]:
-    """Find the points closest to the rays of groups of detections.
+def closest(rays: Rays, frames: Int, members: Int) -> Float:
+    """Find the points closest to the rays of groups of detections, see `nearest_in_images`.
 
     Parameters
     ----------
@@ -197,43 +193,16 @@ def closest(rays: Rays, frames: Int, members: Int) -> tuple[Float, Float]:
     -------
     xyz : (groups, keypoints, 3) float, m, world
         NaN with fewer than two rays, with parallel ones, or behind a camera that sees it.
-    weight : (groups, keypoints) float
-        Number of rays that each point rests on.
-
-    Notes
-    -----
-    Minimises the weighted sum of squared distances to the rays, w = (confidence / depth)^2; the depths come
-    from a first solution with equal ones.
     """
     views = np.arange(members.shape[1])
     slots = np.maximum(members, 0)
     xy = rays.xy[frames[:, None], views, slots]
     weight = rays.weight[frames[:, None], views, slots] * (members >= 0)[..., None]
-    toward = np.concatenate([xy, np.ones((*xy.shape[:-1], 1))], axis=-1)
-    toward /= np.linalg.norm(toward, axis=-1, keepdims=True)
-    toward = np.einsum("vji,gvkj->gvki", rays.R, toward)
-    away = np.eye(3) - toward[..., :, None] * toward[..., None, :]
-    middle = rays.centers.mean(axis=0)  # the world's origin may be far, or a camera's own centre
-    centers = rays.centers - middle
-    pulled = np.einsum("gvkij,vj->gvki", away, centers)
-    strength = (weight > 0).astype(np.float64)
-    count = strength.sum(axis=1)
-    meet = count >= 2
-    for _ in range(2):
-        A = np.einsum("gvk,gvkij->gkij", strength, away)
-        b = np.einsum("gvk,gvki->gki", strength, pulled)
-        size = np.trace(A, axis1=-2, axis2=-1)
-        meet = meet & (np.linalg.det(A / np.where(size > 0, size, 1.0)[..., None, None]) > PARALLEL)
-        xyz = np.linalg.solve(np.where(meet[..., None, None], A, np.eye(3)), b[..., None])[..., 0]
-        depth = np.einsum("gvki,gvki->gvk", toward, xyz[:, None] - centers[:, None])
-        meet = meet & ~((weight > 0) & (depth <= 0)).any(axis=1)
-        ahead = (depth > 0) & meet[:, None]
-        strength = np.where(ahead, weight / np.where(ahead, depth, 1.0), 0.0) ** 2
-    xyz = np.where(meet[..., None], xyz + middle, np.nan)
-    return xyz, np.where(meet, count, 0.0)
+    toward = np.stack([ray_directions(xy[:, view], rays.R[view]) for view in views], axis=2)
+    return nearest_in_images(rays.centers, toward, np.moveaxis(weight, 1, 2))
 
 
-def distances(rays: Rays, frames: Int, xyz: Float, members: Int) -> Float:
+def ray_distances(rays: Rays, frames: Int, xyz: Float, members: Int) -> Float:
     """Measure how far the detections of groups lie from their 3D poses.
 
     Parameters

@@ -56,7 +56,7 @@ def associate(
     Notes
     -----
     In each frame the 3D poses that explain most keypoints of most views take their detections (see
-    `association_groups.grouped`); the groups are linked in time by the Hungarian method on predicted 3D
+    `groups.grouped`); the groups are linked in time by the Hungarian method on predicted 3D
     positions, as in Chen et al., Cross-View Tracking for Multi-Human 3D Pose Estimation at over 100 FPS,
     CVPR 2020. A subject that only one view shows keeps that view's detection where its predicted pose lies.
     Nothing is learned and nothing is random.

@@ -1,69 +1,31 @@
 """Cameras that are not synchronous: the offsets and rates of their clocks, found from motion."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from calibration.arrays import frozen
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
+from triangulate.camera_fit.whole_frames import whole_frames
 from triangulate.common_clock import clock, synchronised
 from triangulate.errors import TriangulationError
 from triangulate.points.matched_rig import matched
-from triangulate.points.solving import solve_information
+from triangulate.time_offsets import TimeOffsets, first_time
 from triangulate.trajectories import Trajectories3D
 
 Float = NDArray[np.float64]
 
-ROUNDS = 8
+ROUNDS = 12
 SETTLED = 1e-3
 """Frames by which an offset may still change at the end."""
 
-SAMPLE = 600
-"""Frames that are looked at for the coarse search."""
+CLOSE = 0.1
+"""The same in its standard deviations."""
 
-
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class TimeOffsets:
-    """How the clocks of the views run, relative to the first one's.
-
-    A frame that its view dates t was taken at t + offset + rate (t - start).
-
-    Attributes
-    ----------
-    views : tuple of str
-    offset : (views,) float, s
-    rate : (views,) float
-        Seconds per second; 0 where it was not looked for.
-    sigma : (views,) float, s
-        Standard deviation of the offset.
-    """
-
-    views: tuple[str, ...]
-    offset: Float
-    rate: Float
-    sigma: Float
-
-    def __post_init__(self) -> None:
-        """Check and freeze."""
-        for name in ("offset", "rate", "sigma"):
-            object.__setattr__(self, name, frozen(getattr(self, name), (len(self.views),), name))
-
-    def applied(self, tracks: Tracks2D) -> Tracks2D:
-        """Return tracks whose times are corrected.
-
-        Parameters
-        ----------
-        tracks : Tracks2D
-
-        Returns
-        -------
-        tracks : Tracks2D
-        """
-        times = clock(tracks)
-        return replace(tracks, times=times + self.offset + self.rate * (times - times.min(initial=0.0)))
+MEMORY = 3
+"""Earlier steps that the next one is extrapolated from."""
 
 
 def find_offsets(
@@ -71,9 +33,10 @@ def find_offsets(
 ) -> tuple[TimeOffsets, Trajectories3D]:
     """Find the time offsets of the views from the motion that they see.
 
-    First by whole frames, each view against the first; then all at once, alternating between the smooth
-    trajectory given the times and the times given the trajectory, where a residual along the image velocity
-    is a time.
+    First by whole frames, from how well the rays of all pairs of views meet at every lag; then all at once,
+    alternating between the smooth trajectory given the times and the times given the trajectory, where a
+    residual along the image velocity is a time. Of offsets that explain the motion alike, as it repeats, the
+    smallest is taken and the others are named. Assumes that the rig fits the views, apart from their clocks.
 
     Parameters
     ----------
@@ -94,53 +57,92 @@ def find_offsets(
     Raises
     ------
     TriangulationError
-        If there is too little motion in view of several cameras to tell.
+        If there is too little motion in view of several cameras to tell, or the best offset is the largest
+        that was looked for.
     """
     from triangulate.smoothing.smoother import smooth
 
     rig = matched(rig, tracks.views, tracks.sizes)
     times = clock(tracks)
-    start = times.min(initial=0.0)
+    start = first_time(times)
     views = len(tracks.views)
-    offset, rate = coarse_offsets(tracks, rig, longest), np.zeros(views)
+    coarse, alike = coarse_offsets(tracks, rig, longest)
+    offset, rate = coarse.copy(), np.zeros(views)
     sigma = np.zeros(views)
+    here, steps = np.concatenate([offset, rate]), []
     for _ in range(ROUNDS):
+        offset, rate = np.split(here, 2)
         current = times + offset + rate * (times - start)
         trajectories, _ = smooth(replace(tracks, times=current), rig)
         change, drift, sigma = time_step(trajectories, tracks, rig, current, rates)
-        change, drift = change - change[0], drift - drift[0]
-        offset, rate = offset + change, rate + drift
-        if np.abs(change).max() * tracks.fps < SETTLED:
+        steps.append((here, np.concatenate([change - change[0], drift - drift[0]])))
+        here = accelerated(steps)
+        if (np.abs(here[:views] - offset) < np.maximum(SETTLED / tracks.fps, CLOSE * sigma)).all():
             break
-    return TimeOffsets(views=tracks.views, offset=offset, rate=rate, sigma=sigma), trajectories
+    offset, rate = np.split(here, 2)
+    alternatives = tuple(
+        tuple(float(other + offset[view] - coarse[view]) for other in alike[view]) for view in range(views)
+    )
+    found = TimeOffsets(views=tracks.views, offset=offset, rate=rate, sigma=sigma, alternatives=alternatives)
+    return found, trajectories
 
 
-def coarse_offsets(tracks: Tracks2D, rig: Rig, longest: float) -> Float:
-    """Find each view's offset against the first in whole frames, by how well the two rays meet."""
+def accelerated(steps: list[tuple[Float, Float]]) -> Float:
+    """Return the next place of a fixed-point iteration from the last places and the steps found there.
+
+    The trajectory follows in part the times that it was smoothed with, so plain steps close only part of the
+    gap. Source: Anderson 1965; Walker & Ni 2011, "Anderson acceleration for fixed-point iterations", eq. 2.5.
+
+    Parameters
+    ----------
+    steps : list of (place, step)
+        From the first to the last.
+
+    Returns
+    -------
+    place : (n,) float
+    """
+    place, step = steps[-1]
+    last = steps[-1 - MEMORY :]
+    if len(last) < 2:
+        return np.asarray(place + step)
+    moves = np.diff([place for place, _ in last], axis=0).T
+    turns = np.diff([step for _, step in last], axis=0).T
+    share = np.linalg.lstsq(turns, step, rcond=1e-6)[0]
+    ahead = step - (moves + turns) @ share
+    longest = 10 * float(np.abs(step).max())
+    return np.asarray(place + np.clip(ahead, -longest, longest))
+
+
+def coarse_offsets(tracks: Tracks2D, rig: Rig, longest: float) -> tuple[Float, tuple[tuple[float, ...], ...]]:
+    """Find each view's offset against the first in whole frames, and others that explain the motion alike.
+
+    Raises
+    ------
+    TriangulationError
+        If nothing tells the offset of a view, or the best one is the largest that was looked for.
+    """
     aligned = synchronised(tracks)
-    frames = len(aligned.xy)
-    reach = int(min(longest * tracks.fps, max(frames // 3, 0)))
-    offset = np.zeros(len(tracks.views))
-    for view in range(1, len(tracks.views)):
-        pair = rig.select([tracks.views[0], tracks.views[view]])
-        costs = [ray_gap(aligned.xy, view, shift, pair) for shift in range(-reach, reach + 1)]
-        if np.isfinite(costs).any():
-            offset[view] = (int(np.nanargmin(costs)) - reach) / tracks.fps
-    return offset
-
-
-def ray_gap(xy: Float, view: int, shift: int, pair: Rig) -> float:
-    """Return the median reprojection error (px) when a view's frame n - shift is taken for frame n."""
-    frames = len(xy)
-    here = np.arange(max(0, shift), min(frames, frames + shift))
-    here = here[np.linspace(0, len(here) - 1, min(SAMPLE, len(here))).astype(int)] if len(here) else here
-    rows = np.stack([xy[here, 0], xy[here - shift, view]], axis=-2).reshape(-1, 2, 2)
-    rows = rows[np.isfinite(rows).all(axis=(1, 2))]
-    if len(rows) < 8:
-        return np.nan
-    plain = np.broadcast_to([1.0, 0.0, 1.0], (*rows.shape[:2], 3))
-    solved = solve_information(rows, plain, pair, method="refined")
-    return float(np.median(np.nan_to_num(solved.error, nan=1e9)))
+    reach = int(min(longest * tracks.fps, max(len(aligned.xy) // 3, 0)))
+    lag, evidence = whole_frames(aligned.xy, rig, reach)
+    unknown = [name for name, one in zip(tracks.views, evidence, strict=True) if not one.determined]
+    if unknown:
+        share = max(one.share for one in evidence)
+        raise TriangulationError(
+            f"too little motion to date the frames of {', '.join(unknown)}: {share:.0%} of the offsets "
+            f"within +-{reach / tracks.fps:.2f} s explain the detections alike; record a faster motion, seen "
+            "by several cameras, give the times, or a larger `longest` where a view may be later than that"
+        )
+    ends = [name for name, one in zip(tracks.views[1:], evidence[1:], strict=True) if one.at_end]
+    if ends:
+        raise TriangulationError(
+            f"the best offset of {', '.join(ends)} is the largest that was looked for, "
+            f"{reach / tracks.fps:.2f} s: give a larger `longest`, or check that the views show the same "
+            "recording"
+        )
+    fps = tracks.fps
+    others = tuple(tuple(at / fps for at in sorted(one.alike)) for one in evidence)
+    return lag / fps, ((), *others[1:])
 
 
 def time_step(
@@ -172,7 +174,7 @@ def time_step(
             scale = max(1.4826 * float(np.median(np.abs(left))), 1e-6)
             weight = 1.0 / (1.0 + (left / scale) ** 2 / 9) ** 2
         rate[view] = solution[1] if rates else 0.0
-        offset[view] = solution[0] - rate[view] * (when.mean() - times.min())
+        offset[view] = solution[0] - rate[view] * (when.mean() - first_time(times))
         sigma[view] = scale * np.sqrt(np.linalg.inv(normal)[0, 0])
     return offset, rate, sigma
 

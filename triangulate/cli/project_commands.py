@@ -42,9 +42,9 @@ def demo(
         outcomes.append(outcome)
         _report(outcome)
     project = load_project(out)
-    comparison = demonstration.compare(project, scene)
+    comparison = demonstration.compare_with_truth(project, scene)
     say()
-    say(demonstration.table(comparison, outcomes))
+    say(demonstration.comparison_table(comparison, outcomes))
     say()
     say(f"look at   {project.results(demonstration.TRIAL) / 'report.html'}")
     say(f"          {project.rig_file.with_suffix('.html')}")
@@ -58,7 +58,9 @@ def init(  # noqa: PLR0917 - options of a command line, each with a name
     square: Annotated[float | None, typer.Option(help="Side of a square, in metres.")] = None,
     marker: Annotated[float | None, typer.Option(help="Side of a marker, in metres.")] = None,
     dictionary: Annotated[str, typer.Option(help="Dictionary of the markers.")] = "4X4_50",
-    model: Annotated[str | None, typer.Option(help="Network that finds the keypoints.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help='Network that finds the keypoints: "human", or a file of yours.')
+    ] = None,
 ) -> None:
     """Look at a folder of videos and write a project.toml.
 
@@ -67,6 +69,7 @@ def init(  # noqa: PLR0917 - options of a command line, each with a name
     file holds an example to be changed.
     """
     from models2d.model_files.places import check_named
+    from triangulate.projects.given_rigs import find_rig
     from triangulate.projects.start import charuco_of, find_recordings, write_project
 
     if board is None and (square is not None or marker is not None):
@@ -77,7 +80,8 @@ def init(  # noqa: PLR0917 - options of a command line, each with a name
     file = write_project(folder, board=wanted, model=model)
     found = find_recordings(folder)
     say(f"{len(found.cameras)} cameras: {', '.join(found.cameras)}")
-    say(f"calibration: {found.calibration or 'none found'}")
+    calibrated = found.calibration or find_rig(folder, found.cameras)
+    say(f"calibration: {calibrated or 'none found'}")
     for name, pattern in found.trials.items():
         say(f"trial {name}: {pattern}")
     if wanted is not None:
@@ -193,6 +197,10 @@ def export(
     to: Annotated[
         str, typer.Option(help="Formats, separated by commas: trc,c3d,csv,anipose,dlc,sleap,movement,nwb.")
     ],
+    skeleton: Annotated[
+        str | None,
+        typer.Option(help='With the keypoints of a skeleton, such as coco17, or "opensim" for its markers.'),
+    ] = None,
 ) -> None:
     """Write trajectories for other tools, beside the file."""
     from triangulate.export.formats import FORMATS, read, write
@@ -201,10 +209,16 @@ def export(
     unknown = [name for name in wanted if name not in FORMATS]
     if unknown or not wanted:
         raise ValueError(f"no format called {', '.join(unknown) or repr(to)}; known are {', '.join(FORMATS)}")
-    trajectories = read(file)
+    trajectories, stem = read(file), file.name.removesuffix(".parquet")
+    if skeleton is not None:
+        from models2d.skeleton import Skeleton
+        from triangulate.other_skeleton import in_skeleton
+
+        trajectories = in_skeleton(trajectories, Skeleton.load(skeleton))
+        stem += f"-{trajectories.skeleton.name}"
     failed = []
     for name in wanted:
-        path = file.with_name(file.name.removesuffix(".parquet") + FORMATS[name][0])
+        path = file.with_name(stem + FORMATS[name][0])
         try:
             write(trajectories, path)
         except EXPECTED as error:

@@ -1,7 +1,7 @@
 """Anipose's flat 3D table, which movement and aniposelib's tools read.
 
-Columns per keypoint `_x _y _z _error _ncams _score`, then the rotation `M_00` to `M_22` and `center_0` to
-`center_2` (here identity and zero: nothing was turned) and `fnum`.
+Columns per keypoint `_x _y _z _error _ncams _score`, then the rotation M_00 to M_22 and center_0 to
+center_2 (here identity and zero: nothing was turned) and `fnum`.
 """
 
 from pathlib import Path

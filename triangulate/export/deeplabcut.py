@@ -12,7 +12,7 @@ SCORER = "triangulate"
 KEY = "df_with_missing"
 
 
-def to_table(trajectories: Trajectories3D) -> pd.DataFrame:
+def to_scorer_table(trajectories: Trajectories3D) -> pd.DataFrame:
     """Lay trajectories out under DeepLabCut's column levels.
 
     Parameters
@@ -41,7 +41,7 @@ def write(trajectories: Trajectories3D, path: str | Path) -> None:
     path : path
         Ends in .h5 or .csv.
     """
-    table = to_table(trajectories)
+    table = to_scorer_table(trajectories)
     with replacing(path) as temporary:
         if temporary.suffix.lower() == ".csv":
             table.to_csv(temporary, float_format="%.9g", lineterminator="\n")

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.geometry.nearest_points import nearest_in_images, ray_directions
 from calibration.rig import Rig
-from triangulate.association.rays import Rays, closest
 
 Float = NDArray[np.float64]
 
@@ -52,17 +52,12 @@ def guides(xy: Float, rig: Rig, samples: int = 400) -> list[dict[str, Any]]:
 
 def _points(xy: Float, rig: Rig) -> Float:
     """Closest points to the rays: a page cannot wait for the compiled kernels."""
-    flat = np.swapaxes(rig.undistort(np.swapaxes(xy, 0, 1)), 0, 1)
-    seen = np.isfinite(flat[..., 0])
-    rays = Rays(
-        xy=np.nan_to_num(flat)[None, :, None],
-        sigma=np.ones((1, len(rig), 1, xy.shape[1])),
-        weight=seen[None, :, None].astype(np.float64),
-        size=np.zeros((1, len(rig), 1)),
-        R=np.array([camera.R for camera in rig.cameras]),
-        t=np.array([camera.t for camera in rig.cameras]),
+    uv = rig.undistort(np.swapaxes(xy, 0, 1))
+    seen, uv = np.isfinite(uv[..., 0]), np.nan_to_num(uv)
+    toward = np.stack(
+        [ray_directions(uv[:, view], camera.R) for view, camera in enumerate(rig.cameras)], axis=1
     )
-    return closest(rays, np.zeros(1, dtype=np.int64), np.zeros((1, len(rig)), dtype=np.int64))[0][0]
+    return nearest_in_images(rig.centers, toward, seen.astype(np.float64))
 
 
 def epipolar_lines(xy: Float, source: int, rig: Rig, samples: int = 400) -> dict[int, list[list[float]]]:

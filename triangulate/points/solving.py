@@ -227,14 +227,14 @@ def solve_candidates(
 
 
 def _linear(flat: Float, information: Float, rig: Rig) -> Float:
+    from calibration.geometry.block_triangulation import LANES, linear_range
     from calibration.geometry.camera_arrays import camera_arrays, looked_at
-    from triangulate.points import solver
 
     out = np.empty((len(flat), 3))
     cameras = camera_arrays(rig.cameras)
     origin = looked_at(cameras.R, cameras.t)
     arrays = flat, information, cameras.around(origin), origin, out
-    over_chunks(solver.linear_range, len(flat), *arrays, multiple=solver.LANES)
+    over_chunks(linear_range, len(flat), *arrays, multiple=LANES)
     return out
 
 
@@ -271,8 +271,8 @@ def solve_information(
     ValueError
         For an unknown method or options out of range.
     """
+    from calibration.geometry.block_triangulation import LANES, solve_range
     from calibration.geometry.camera_arrays import camera_arrays, looked_at
-    from triangulate.points import solver
 
     if method not in METHODS:
         raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
@@ -287,7 +287,7 @@ def solve_information(
     inliers, error = np.empty((points, rows), dtype=np.bool_), np.empty(points)
     status = np.empty(points, dtype=np.int64)
     over_chunks(
-        solver.solve_range,
+        solve_range,
         points,
         METHODS.index(method),
         xy,
@@ -302,7 +302,7 @@ def solve_information(
         inliers,
         error,
         status,
-        multiple=solver.LANES,
+        multiple=LANES,
     )
     chosen = inliers.reshape(points, rows // candidates, candidates)
     views = np.asarray(chosen.any(axis=-1))

@@ -7,7 +7,7 @@ from calibration.boards.board import KINDS, Board
 from calibration.boards.confusion import confusable
 from calibration.boards.kalibr_target import read_target
 from calibration.boards.pattern import check_pattern
-from triangulate.projects.values import Section
+from triangulate.projects.values import ProjectTable
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -28,12 +28,12 @@ class BoardPlan:
     thickness: float | None = None
 
 
-def read_boards(section: Section) -> BoardPlan:
+def read_boards(section: ProjectTable) -> BoardPlan:
     """Read [calibration.board], with the board on its back if there is one, or several [[calibration.board]].
 
     Parameters
     ----------
-    section : Section
+    section : ProjectTable
         [calibration].
 
     Returns
@@ -48,7 +48,7 @@ def read_boards(section: Section) -> BoardPlan:
     tables = section.take("board", [])
     linked = section.switch("linked", False)
     if isinstance(tables, list):
-        parts = [Section(section.file, f"{section.name}.board", table) for table in tables]
+        parts = [ProjectTable(section.file, f"{section.name}.board", table) for table in tables]
         plan = BoardPlan(
             boards=tuple(_board(part) for part in parts),
             linked="rigid" if linked and len(parts) > 1 else None,
@@ -71,7 +71,7 @@ def read_boards(section: Section) -> BoardPlan:
     return plan
 
 
-def _board(section: Section) -> Board:
+def _board(section: ProjectTable) -> Board:
     target = section.text("target")
     if target is not None:
         section.finish()

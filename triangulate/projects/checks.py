@@ -1,6 +1,7 @@
 """Look at everything a project names before any stage runs, and say what to mend."""
 
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,15 +9,16 @@ import numpy as np
 from calibration.camera import Camera, Intrinsics
 from calibration.errors import CalibrationError
 from calibration.points.drift import DriftReport
+from calibration.quality.diagnosis import diagnose_rig
 from calibration.recordings.recording import Recording
 from calibration.rig import Rig
 from calibration.start.view_graph import check_connected, view_graph
 from triangulate.errors import ProjectError
-from triangulate.projects.drift import drifts
+from triangulate.projects.drift import Misfit, drifts
 from triangulate.projects.exports import refused_formats
 from triangulate.projects.lenses import check_lenses
 from triangulate.projects.outcomes import Progress
-from triangulate.projects.project import Project, Source, Trial
+from triangulate.projects.project import Project, Trial, VideoSource
 from triangulate.projects.recordings import (
     check_mirrored,
     find_boards,
@@ -74,12 +76,13 @@ def check_project(project: Project, *, progress: Progress | None = None) -> Iter
         yield from _trial(project, trial)
     for trial, found in drifts(project):
         text, moved = str(found), isinstance(found, DriftReport) and bool(found.moved)
+        wrong = moved or isinstance(found, Misfit)
         if isinstance(found, DriftReport) and moved and not found.objections:
             which = "" if found.certain else " --camera NAME"
             text += (
                 f"\n`triangulate refine {project.folder} {trial.name}{which}` writes a rig with that mended"
             )
-        yield Finding(where=f"trial {trial.name}, rig", text=text, weak=moved)
+        yield Finding(where=f"trial {trial.name}, rig", text=text, weak=wrong)
 
 
 def _calibration(project: Project, progress: Progress | None) -> Iterator[Finding]:
@@ -92,7 +95,11 @@ def _calibration(project: Project, progress: Progress | None) -> Iterator[Findin
             return
         spread = np.linalg.norm(rig.centers - rig.centers.mean(axis=0), axis=1).max()
         yield Finding(where=where, text=f"{plan.rig.name}: {len(rig)} cameras within {2 * spread:.2f} m")
+        yield from _suspicious(rig, plan.rig.name)
         return
+    if project.rig_file.is_file():
+        with suppress(ValueError, OSError):  # a damaged result is made anew
+            yield from _suspicious(Rig.load(project.rig_file).select(project.cameras), project.rig_file.name)
     recording = yield from _recording(plan.recording, project, where)
     if recording is None or not plan.boards:
         return
@@ -123,6 +130,12 @@ def _calibration(project: Project, progress: Progress | None) -> Iterator[Findin
         check_connected(graph)
     except CalibrationError as error:
         yield Finding(where=where, text=str(error), bad=True)
+
+
+def _suspicious(rig: Rig, file: str) -> Iterator[Finding]:
+    """Say what the numbers of a calibration tell against it."""
+    for problem in diagnose_rig(rig):
+        yield Finding(where="calibration", text=f"{file}: {problem}", weak=True)
 
 
 def _trial(project: Project, trial: Trial) -> Iterator[Finding]:
@@ -183,7 +196,7 @@ def _resolution(project: Project, recording: Recording, where: str) -> Iterator[
 
 
 def _recording(
-    source: Source | None, project: Project, where: str
+    source: VideoSource | None, project: Project, where: str
 ) -> Generator[Finding, None, Recording | None]:
     """Yield what a recording is like; return it, or None where it cannot be opened."""
     if source is None:

@@ -59,7 +59,8 @@ def _detection(project: Project, trial: Trial, progress: Progress | None) -> Sta
         files = () if model is None else weights_of(model)
         inputs |= {"model" if file == files[0] else "detector": file for file in files}
         options["precision"] = project.precision
-        options["locate_every"] = project.locate_every if project.locate_every > 1 else None
+        options["locate_every"] = project.locate_every
+        options["subjects"] = project.subjects if project.subjects > 1 else None
 
     def work(staged: Staging) -> str:
         from models2d.readers.writing import write_detections
@@ -103,6 +104,7 @@ def _run_network(
         )
     from models2d.inference.detecting import detect
     from models2d.model_files.weights import load_model
+    from models2d.models.pose_model import SequenceModel
 
     if trial.recording is None:
         raise ProjectError(f"{project.file}: trial {trial.name}: needs a recording")
@@ -116,6 +118,8 @@ def _run_network(
         raise ProjectError(
             f"{project.file}: detections.precision: {project.precision!r} cannot be had: {error}"
         ) from error
+    if isinstance(network, SequenceModel):
+        network = network.with_individuals(project.subjects)
     return detect(
         recording,
         network,

@@ -15,6 +15,9 @@ from calibration.points.problem import Observations
 from calibration.points.refining import PointsReport, refine_cameras
 from calibration.rig import Rig
 from calibration.rig_files.draws import draws_file, load_draws
+from models2d.detections import Tracks2D
+from triangulate.agreement.disagreements import disagreements
+from triangulate.common_clock import synchronised
 from triangulate.errors import ProjectError, TriangulationError
 from triangulate.points.image_bounds import inside_images
 from triangulate.projects.identities import identified
@@ -22,8 +25,17 @@ from triangulate.projects.project import Project, Trial
 from triangulate.projects.resolution import at_calibrated_size
 from triangulate.projects.rig_stages import calibrated_rig
 
+NO_MOVE = ("late", "names")
+"""Disagreements of views that no other place of a camera mends."""
+
 MOST_FRAMES = 2000
 """Frames of a trial that are looked at, evenly picked: more would not tell more."""
+
+
+class Misfit(str):
+    """What is wrong with views apart from their places, in words."""
+
+    __slots__ = ()
 
 
 def trial_drift(project: Project, trial: Trial, rig: Rig) -> DriftReport:
@@ -62,7 +74,7 @@ def drifts(project: Project) -> Iterable[tuple[Trial, DriftReport | str]]:
     ------
     trial : Trial
     report : DriftReport or str
-        Why it cannot be told, in words, where it cannot.
+        What else is wrong with views, or why it cannot be told, in words.
     """
     if not project.rig_file.is_file():
         return
@@ -70,7 +82,16 @@ def drifts(project: Project) -> Iterable[tuple[Trial, DriftReport | str]]:
     for trial in project.trials:
         if _detections_file(project, trial).is_file():
             try:
-                yield trial, trial_drift(project, trial, load())
+                tracks = trial_tracks(project, trial, load())
+                others = tuple(
+                    one
+                    for one in ([] if exchanged_files(tracks, load()) else disagreements(tracks, load()))
+                    if one.kind != "contradiction"
+                )
+                if others:
+                    yield trial, Misfit("\n".join(one.text for one in others))
+                else:
+                    yield trial, trial_drift(project, trial, load())
             except (CalibrationError, ProjectError, TriangulationError, ValueError) as error:
                 yield trial, f"whether the rig still fits cannot be told: {error}"
 
@@ -108,6 +129,7 @@ def refine_project(
     if out.exists():
         raise ProjectError(f"{out} exists and is not overwritten: name another file, or move it away")
     rig = calibrated_rig(project).select(project.cameras)
+    trials = tuple(trials)
     found = [_points(project, trial, rig) for trial in trials]
     xy = np.concatenate([_seen_by(rig, views, points) for views, points, _ in found])
     keypoint = [name for _, _, names in found for name in names]
@@ -115,6 +137,10 @@ def refine_project(
     swapped = exchange(rig, xy[Observations.of(xy, rig).spread_out(PER_PAIR)])
     if swapped is not None:
         raise ProjectError(f"nothing is written: {swapped}")
+    for trial in trials:
+        wrong = [one for one in disagreements(trial_tracks(project, trial, rig), rig) if one.kind in NO_MOVE]
+        if wrong:
+            raise ProjectError(f"nothing is written: {'; '.join(one.text for one in wrong)}")
     moved = tuple(cameras) or _moved(check_drift(rig, xy, keypoint=keypoint, draws=draws))
     refined, report = refine_cameras(rig, xy, cameras=moved)
     against = objections(rig, refined, report, xy, keypoint=keypoint, draws=draws)
@@ -156,6 +182,28 @@ def _points(
     project: Project, trial: Trial, rig: Rig
 ) -> tuple[tuple[str, ...], NDArray[np.float64], list[str]]:
     """Return the views of a trial, its keypoints, (points, views, 2) px, and which each point is."""
+    return observed_points(trial_tracks(project, trial, rig))
+
+
+def trial_tracks(project: Project, trial: Trial, rig: Rig) -> Tracks2D:
+    """Return the detections of a trial with identities, in pixels of the calibrated images.
+
+    Parameters
+    ----------
+    project : Project
+    trial : Trial
+        With a detections.parquet among its results.
+    rig : Rig
+
+    Returns
+    -------
+    tracks : Tracks2D
+
+    Raises
+    ------
+    ProjectError, TriangulationError
+        If there are no detections, or they do not fit the cameras.
+    """
     from models2d.readers.joining import read_detections
 
     file = _detections_file(project, trial)
@@ -163,8 +211,52 @@ def _points(
         raise ProjectError(f"{file} is not there yet; run `triangulate detect {project.file}` first")
     found = at_calibrated_size(read_detections(file), rig, f"trial {trial.name}")
     found, _ = inside_images(found, rig)
-    xy = identified(project, found, rig).xy
+    return identified(project, found, rig)
+
+
+def observed_points(tracks: Tracks2D) -> tuple[tuple[str, ...], NDArray[np.float64], list[str]]:
+    """Return the views, evenly picked points of all keypoints, (points, views, 2) px, and which each is."""
+    xy = synchronised(tracks).xy
     picks = np.unique(np.linspace(0, len(xy) - 1, min(MOST_FRAMES, len(xy))).round().astype(int))
-    points = xy[picks].transpose(0, 2, 3, 1, 4).reshape(-1, len(found.views), 2)
-    names = list(found.skeleton.keypoints) * (len(points) // len(found.skeleton.keypoints))
-    return found.views, points, names
+    points = xy[picks].transpose(0, 2, 3, 1, 4).reshape(-1, len(tracks.views), 2)
+    names = list(tracks.skeleton.keypoints) * (len(points) // len(tracks.skeleton.keypoints))
+    return tracks.views, points, names
+
+
+def exchanged_files(tracks: Tracks2D, rig: Rig) -> str:
+    """Say which two cameras' files look exchanged, which explains all else; empty if none."""
+    views, xy, _ = observed_points(tracks)
+    own = rig.select(views)
+    found = exchange(own, xy[Observations.of(xy, own).spread_out(PER_PAIR)])
+    return "" if found is None else str(found)
+
+
+def wrong_views(tracks: Tracks2D, rig: Rig, draws: Iterable[Rig] = ()) -> tuple[str, ...]:
+    """Say what is wrong with the views of a trial: clocks, names, labels, and then places and lenses.
+
+    Parameters
+    ----------
+    tracks : Tracks2D
+    rig : Rig
+    draws : iterable of Rig
+        From the calibration's own uncertainty.
+
+    Returns
+    -------
+    found : tuple of str
+        A sentence each; empty where all views agree.
+    """
+    swapped = exchanged_files(tracks, rig)
+    if swapped:
+        return (swapped,)
+    found = disagreements(tracks, rig)
+    told = tuple(one.text for one in found)
+    if any(one.kind != "contradiction" for one in found):
+        return told  # a camera that is late, say, does not fit its place either
+    views, xy, keypoint = observed_points(tracks)
+    drawn = tuple(draw.select(views) for draw in draws)
+    try:
+        drift = check_drift(rig.select(views), xy, keypoint=keypoint, draws=drawn)
+    except (CalibrationError, TriangulationError, ValueError):
+        return told  # too few points are shared
+    return (*told, str(drift)) if drift.moved else told

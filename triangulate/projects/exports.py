@@ -5,8 +5,10 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from models2d.skeleton import Skeleton
 from triangulate.export.extent import Extent
 from triangulate.export.formats import FORMATS, read, refusal, write
+from triangulate.other_skeleton import in_skeleton
 from triangulate.projects.freshness import record_file
 from triangulate.projects.outcomes import Outcome
 from triangulate.projects.project import Project, Trial
@@ -32,14 +34,15 @@ def export_trial(project: Project, trial: Trial, solved: Outcome, *, force: bool
         Of both, with what could not be written among `missing`.
     """
     source = project.results(trial.name) / "trajectories.parquet"
-    trajectories = cache(lambda: read(source))
+    skeleton = None if project.export_skeleton is None else project.beside(project.export_skeleton)
+    trajectories = cache(lambda: _shown(read(source), skeleton))
     done: list[Outcome] = []
     missing: dict[str, str] = {}
     for name in dict.fromkeys(project.formats):
         if name == "parquet":
             continue
         try:
-            done.append(_export(source, name, trajectories).run(force=force))
+            done.append(_export(source, name, trajectories, skeleton).run(force=force))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is of this format alone, and is said
             missing[name] = str(error) or type(error).__name__
     written = [outcome for outcome in done if outcome.reason is not None]
@@ -54,7 +57,13 @@ def export_trial(project: Project, trial: Trial, solved: Outcome, *, force: bool
     )
 
 
-def _export(source: Path, name: str, trajectories: Callable[[], Trajectories3D]) -> Stage:
+def _shown(trajectories: Trajectories3D, skeleton: str | Path | None) -> Trajectories3D:
+    return trajectories if skeleton is None else in_skeleton(trajectories, Skeleton.load(skeleton))
+
+
+def _export(
+    source: Path, name: str, trajectories: Callable[[], Trajectories3D], skeleton: str | Path | None
+) -> Stage:
     output = source.with_name(source.stem + FORMATS[name][0])
 
     def work(staged: Staging) -> str:
@@ -64,9 +73,9 @@ def _export(source: Path, name: str, trajectories: Callable[[], Trajectories3D])
         write(trajectories(), staged(output))
         return ""
 
-    return Stage(
-        name="export", inputs={source.stem: source}, options={"format": name}, outputs=(output,), work=work
-    )
+    inputs = {source.stem: source} | ({"skeleton": skeleton} if isinstance(skeleton, Path) else {})
+    options = {"format": name, "skeleton": None if skeleton is None else str(skeleton)}
+    return Stage(name="export", inputs=inputs, options=options, outputs=(output,), work=work)
 
 
 def exports_of(project: Project, trial: Trial) -> tuple[Path, ...]:

@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
-from calibration.bundle.parameters import COEFFICIENTS
+from calibration.bundle.parameters import STAGE_COEFFICIENTS
 from calibration.recordings.recording import Recording
 from calibration.start.lens_options import lens_stages
-from calibration.start.lens_parameters import COEFFICIENT_NAMES, TOGETHER, lens_rules
+from calibration.start.lens_parameters import COEFFICIENT_NAMES, PAIRED_NUMBERS, lens_rules
 from triangulate.errors import ProjectError
-from triangulate.projects.values import Section
+from triangulate.projects.values import ProjectTable
 
-LENSES = ("auto", *COEFFICIENTS)
+LENSES = ("auto", *STAGE_COEFFICIENTS)
 
 PARAMETERS = (
-    *TOGETHER,
+    *PAIRED_NUMBERS,
     *("fx", "fy", "cx", "cy", "aspect"),
     *dict.fromkeys(name for names in COEFFICIENT_NAMES.values() for name in names),
 )
@@ -39,12 +39,12 @@ class LensPlan:
     shared: list[list[str]] | dict[str, list[list[str]]] | None = None
 
 
-def read_lenses(section: Section, cameras: tuple[str, ...]) -> LensPlan:
+def read_lenses(section: ProjectTable, cameras: tuple[str, ...]) -> LensPlan:
     """Read lens, fixed and shared of [calibration].
 
     Parameters
     ----------
-    section : Section
+    section : ProjectTable
         [calibration].
     cameras : tuple of str
 
@@ -85,7 +85,7 @@ def check_lenses(plan: LensPlan, recording: Recording, where: str) -> None:
         raise ProjectError(f"{where}.{error}") from error
 
 
-def _lens(section: Section, cameras: tuple[str, ...]) -> str | dict[str, str]:
+def _lens(section: ProjectTable, cameras: tuple[str, ...]) -> str | dict[str, str]:
     value = section.take("lens", "auto")
     if isinstance(value, str):
         return section.text("lens", "auto", LENSES) or "auto"
@@ -95,7 +95,7 @@ def _lens(section: Section, cameras: tuple[str, ...]) -> str | dict[str, str]:
     return lenses
 
 
-def _fixed(section: Section, cameras: tuple[str, ...]) -> dict[str, Any] | None:
+def _fixed(section: ProjectTable, cameras: tuple[str, ...]) -> dict[str, Any] | None:
     if "fixed" not in section:
         return None
     values: dict[str, Any] = {}
@@ -111,13 +111,13 @@ def _fixed(section: Section, cameras: tuple[str, ...]) -> dict[str, Any] | None:
     return values
 
 
-def _numbers(section: Section) -> dict[str, float | None]:
+def _numbers(section: ProjectTable) -> dict[str, float | None]:
     values = {key: section.number(key) for key in PARAMETERS if key in section}
     section.finish()
     return values
 
 
-def _shared(section: Section, cameras: tuple[str, ...]) -> Any:
+def _shared(section: ProjectTable, cameras: tuple[str, ...]) -> Any:
     value = section.take("shared")
     if value is None or isinstance(value, list):
         return value if value is None else _groups(section, "shared", value, cameras)
@@ -129,7 +129,7 @@ def _shared(section: Section, cameras: tuple[str, ...]) -> Any:
     return groups
 
 
-def _groups(section: Section, key: str, value: Any, cameras: tuple[str, ...]) -> list[list[str]]:
+def _groups(section: ProjectTable, key: str, value: Any, cameras: tuple[str, ...]) -> list[list[str]]:
     """Check groups of cameras, as [["a", "b"]]."""
     fits = isinstance(value, list) and all(isinstance(group, list) and len(group) > 1 for group in value)
     if not fits:

@@ -13,10 +13,10 @@ from triangulate.export.formats import FORMATS
 from triangulate.projects.boards import read_boards
 from triangulate.projects.lenses import LensPlan, read_lenses
 from triangulate.projects.smoothing import read_smoothing
-from triangulate.projects.values import Section
+from triangulate.projects.values import ProjectTable
 from triangulate.projects.views import View, read_views
 
-Source = dict[str, Path] | Path
+VideoSource = dict[str, Path] | Path
 """Files by the name of the camera, or a folder in which each camera has its own."""
 
 FILE = "project.toml"
@@ -49,9 +49,13 @@ class CalibrationPlan:
         Stop looking when every camera has so many images of the board, well spread.
     floor_frame : int or None
         Frame of the recording in which the board lies on the floor: it sets the world.
+    floor_filmed_from : "above" or "below"
+        Whether the cameras stand above that floor, or below it, as under glass.
+    time_offsets : bool
+        Whether to estimate how late each camera is.
     """
 
-    recording: Source | None = None
+    recording: VideoSource | None = None
     boards: tuple[Board, ...] = ()
     linked: str | None = None
     thickness: float | None = None
@@ -61,6 +65,8 @@ class CalibrationPlan:
     stride: int = 1
     enough: int | None = None
     floor_frame: int | None = None
+    floor_filmed_from: str = "above"
+    time_offsets: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -76,7 +82,7 @@ class Trial:
     """
 
     name: str
-    recording: Source | None = None
+    recording: VideoSource | None = None
     detections: dict[str, Path] | None = None
 
 
@@ -101,8 +107,9 @@ class Project:
         Where no file states it.
     min_confidence : float
         Detections below are not used.
-    locate_every : int
-        The network looks at the whole frame in every so many frames, and follows what it found between them.
+    locate_every : int or None
+        The network looks at the whole frame in every so many frames, and follows what it found between them;
+        by default in every frame, or every eighth for a model that follows by itself.
     precision : str or None
         Of the network's numbers, one of `PRECISIONS`; by default what suits the machine.
     unswap : bool
@@ -114,6 +121,8 @@ class Project:
         Options of `smooth` that are not left to the data.
     formats : tuple of str
         What is exported beside the Parquet; keys of `FORMATS`.
+    export_skeleton : str or None
+        Name or path of the skeleton whose keypoints are exported, in place of the detections'.
     trials : tuple of Trial
     """
 
@@ -126,13 +135,14 @@ class Project:
     subjects: int = 1
     fps: float | None = None
     min_confidence: float = 0.0
-    locate_every: int = 1
+    locate_every: int | None = None
     precision: str | None = None
     unswap: bool = True
     calibration_uncertainty: bool = False
     smooth: bool = True
     smoothing: dict[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ("trc", "c3d", "csv")
+    export_skeleton: str | None = None
     trials: tuple[Trial, ...] = ()
 
     @property
@@ -242,7 +252,7 @@ def load_project(path: str | Path) -> Project:
         document = read_toml(file)
     except ValueError as error:
         raise ProjectError(str(error)) from error
-    top = Section(file, "", document)
+    top = ProjectTable(file, "", document)
     cameras = top.texts("cameras")
     if len(cameras) < 2:
         raise top.error("cameras", f"3D needs at least two cameras, got {len(cameras)}")
@@ -250,6 +260,7 @@ def load_project(path: str | Path) -> Project:
     plan = _calibration(top.section("calibration"), cameras, one_file=bool(views))
     detections = top.section("detections")
     reconstruct = top.section("reconstruct")
+    export = top.section("export")
     smooth = reconstruct.switch("smooth", True)
     uncertain = reconstruct.switch("calibration_uncertainty", False)
     project = Project(
@@ -268,7 +279,8 @@ def load_project(path: str | Path) -> Project:
         calibration_uncertainty=uncertain,
         smooth=smooth,
         smoothing=read_smoothing(reconstruct, smooth=smooth, calibration_uncertainty=uncertain),
-        formats=_formats(top.section("export")),
+        export_skeleton=export.text("skeleton"),
+        formats=_formats(export),
         trials=_trials(top.section("trials"), cameras, one_file=bool(views)),
     )
     for section in (detections, reconstruct, top):
@@ -276,7 +288,7 @@ def load_project(path: str | Path) -> Project:
     return project
 
 
-def _calibration(section: Section, cameras: tuple[str, ...], *, one_file: bool) -> CalibrationPlan:
+def _calibration(section: ProjectTable, cameras: tuple[str, ...], *, one_file: bool) -> CalibrationPlan:
     rig, filmed = section.text("rig"), read_boards(section)
     plan = CalibrationPlan(
         recording=_source(section, "recording", cameras, one_file=one_file),
@@ -289,6 +301,8 @@ def _calibration(section: Section, cameras: tuple[str, ...], *, one_file: bool) 
         stride=int(section.number("stride", 1, least=1, whole=True) or 1),
         enough=_index(section.number("enough", least=1, whole=True)),
         floor_frame=_index(section.number("floor_frame", least=0, whole=True)),
+        floor_filmed_from=section.text("floor_filmed_from", "above", among=("above", "below")) or "above",
+        time_offsets=section.switch("time_offsets", False),
     )
     if plan.rig is None and plan.recording is None:
         raise section.error(None, "needs either a recording of a board or a rig calibrated elsewhere")
@@ -298,9 +312,9 @@ def _calibration(section: Section, cameras: tuple[str, ...], *, one_file: bool) 
     return plan
 
 
-def _locate_every(section: Section) -> int:
-    frames = int(section.number("locate_every", 1, least=1, whole=True) or 1)
-    if frames > BLOCK:
+def _locate_every(section: ProjectTable) -> int | None:
+    frames = _index(section.number("locate_every", least=1, whole=True))
+    if frames is not None and frames > BLOCK:
         raise section.error(
             "locate_every",
             f"expected at most {BLOCK}, got {frames}: frames are taken {BLOCK} at a time, and each time the "
@@ -309,7 +323,7 @@ def _locate_every(section: Section) -> int:
     return frames
 
 
-def _share(section: Section, key: str) -> float:
+def _share(section: ProjectTable, key: str) -> float:
     value = section.number(key, 0.0)
     if value is None or not 0 <= value <= 1:
         raise section.error(key, f"expected a number between 0 and 1, got {value!r}")
@@ -320,7 +334,7 @@ def _index(value: float | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _formats(section: Section) -> tuple[str, ...]:
+def _formats(section: ProjectTable) -> tuple[str, ...]:
     formats = section.texts("formats", ("trc", "c3d", "csv"))
     for name in formats:
         if name not in FORMATS:
@@ -329,7 +343,7 @@ def _formats(section: Section) -> tuple[str, ...]:
     return formats
 
 
-def _trials(section: Section, cameras: tuple[str, ...], *, one_file: bool) -> tuple[Trial, ...]:
+def _trials(section: ProjectTable, cameras: tuple[str, ...], *, one_file: bool) -> tuple[Trial, ...]:
     trials = []
     for name in section.keys():  # noqa: SIM118 - a Section is not a dict
         inner = section.section(name)
@@ -350,7 +364,7 @@ def _trials(section: Section, cameras: tuple[str, ...], *, one_file: bool) -> tu
     return tuple(trials)
 
 
-def _source(section: Section, key: str, cameras: tuple[str, ...], *, one_file: bool) -> Any:
+def _source(section: ProjectTable, key: str, cameras: tuple[str, ...], *, one_file: bool) -> Any:
     """Read "FOLDER", "PATH/{camera}.mp4", a table of one path per camera, or one file with all of them."""
     value = section.take(key)
     folder = section.file.parent

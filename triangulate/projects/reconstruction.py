@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from calibration.quality.diagnosis import diagnose_rig
 from calibration.rig import Rig
 from calibration.rig_files.draws import draws_file, load_draws
 from models2d.detections import Tracks2D
@@ -14,6 +15,7 @@ from triangulate.camera_fit.refined import RefinedCameras
 from triangulate.errors import ProjectError
 from triangulate.export.formats import write
 from triangulate.points.image_bounds import inside_images
+from triangulate.projects.drift import wrong_views
 from triangulate.projects.exports import export_trial, exports_of
 from triangulate.projects.freshness import read_record
 from triangulate.projects.identities import identified
@@ -88,7 +90,7 @@ def _reconstruction(project: Project, trial: Trial, progress: Progress | None) -
         inside, dropped = inside_images(found, rig)
         tracks, swaps = _sides_mended(project, identified(project, inside, rig), rig)
         raw = final = reconstruct(tracks, rig, pixel_sigma=project.smoothing.get("pixel_sigma"))
-        report, cameras = None, None
+        report, cameras, timed = None, None, tracks
         if rigs:  # the smoother starts without, and adds it once by itself
             from triangulate.points.calibration_scatter import with_calibration
 
@@ -108,16 +110,18 @@ def _reconstruction(project: Project, trial: Trial, progress: Progress | None) -
                 final, report = smooth(timed, rig, rigs=rigs, progress=progress, **given)
         write(final, staged(final_file))
         write(kept, staged(raw_file))
+        problems = (*diagnose_rig(rig), *wrong_views(timed, rig, rigs))
         write_report(
             staged(page),
             final,
             rig,
-            tracks=tracks,
+            tracks=timed,
             raw=raw,
             solve=report,
             cameras=cameras,
             swaps=swaps,
             notes=[rescaled] if rescaled else [],
+            problems=problems,
             title=trial.name,
         )
         return (
@@ -133,6 +137,7 @@ def _reconstruction(project: Project, trial: Trial, progress: Progress | None) -
             )
             + _moved(cameras, new_rig)
             + (f"; {rescaled}" if rescaled else "")
+            + "".join(f"; {problem}" for problem in problems)
         )
 
     return Stage(

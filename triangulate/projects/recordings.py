@@ -16,11 +16,11 @@ from models2d.detections import Detections2D
 from models2d.skeleton import Skeleton
 from triangulate.errors import ProjectError
 from triangulate.projects.outcomes import Progress
-from triangulate.projects.project import Project, Source, Trial
+from triangulate.projects.project import Project, Trial, VideoSource
 from triangulate.projects.views import in_views, named_by_view
 
 
-def open_recording(project: Project, source: Source, what: str) -> Recording:
+def open_recording(project: Project, source: VideoSource, what: str) -> Recording:
     """Open a recording of a project's cameras, in their order, cut and flipped as its views say.
 
     Parameters
@@ -229,7 +229,7 @@ def seen_pixels(project: Project) -> dict[str, Any]:
     return {"cameras": project.cameras, **({"views": views} if views else {})}
 
 
-def paths_of(what: str, source: Source | None) -> dict[str, Path]:
+def paths_of(what: str, source: VideoSource | None) -> dict[str, Path]:
     """Name the files of a recording, or of detections, as inputs of a stage.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Trials of another resolution than the calibration: lenses are rescaled with a word, or they are refused."""
+"""Trials of another size than the calibration: lenses are fitted to it with a word, or they are refused."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from calibration.codec_blocks import MACROBLOCK, is_filled
 from calibration.points.exchanged_views import pair_errors
 from calibration.rig import Rig
 from models2d.detections import Detections2D, Tracks2D
@@ -25,7 +26,10 @@ MOST_POINTS = 5000
 
 
 def rig_for(rig: Rig, views: Sequence[str], sizes: ArrayLike | None, where: str) -> tuple[Rig, str]:
-    """Rescale the lenses of a rig to the images of a trial.
+    """Fit the lenses of a rig to the images of a trial.
+
+    Another resolution rescales a lens. Images that are smaller only by what fills a codec's last blocks, as
+    1080 px are stored in 1088, are the top left part of those that were calibrated.
 
     Parameters
     ----------
@@ -41,7 +45,7 @@ def rig_for(rig: Rig, views: Sequence[str], sizes: ArrayLike | None, where: str)
     -------
     rig : Rig
     note : str
-        Which cameras were rescaled, from which size to which; empty where none was.
+        Which cameras were fitted, from which size to which and how; empty where none was.
 
     Raises
     ------
@@ -51,21 +55,27 @@ def rig_for(rig: Rig, views: Sequence[str], sizes: ArrayLike | None, where: str)
     if sizes is None:
         return rig, ""
     try:
-        fitting = rig.select(views).resized(sizes)
+        fitting = rig.select(views).resized(sizes, filled=True)
     except ValueError as error:
         raise ProjectError(f"{where}: {error}") from error
-    rescaled: dict[str, list[str]] = {}
+    changed: dict[str, list[str]] = {}
     cameras = {camera.name: camera for camera in rig.cameras}
-    for (width, height), camera in zip(np.asarray(sizes).tolist(), fitting.cameras, strict=True):
-        lens = cameras[camera.name].intrinsics
-        if lens.size_known and lens.size != (width, height):
-            change = f"{lens.size[0]} x {lens.size[1]} to {width} x {height} px"
-            rescaled.setdefault(change, []).append(camera.name)
+    for camera in fitting.cameras:
+        before, size = cameras[camera.name].intrinsics, camera.intrinsics.size
+        if before.size_known and before.size != size:
+            changed.setdefault(_change(before.size, size), []).append(camera.name)
         cameras[camera.name] = camera
-    note = "; ".join(
-        f"lenses of {', '.join(names)} rescaled from {change}" for change, names in rescaled.items()
-    )
+    note = "; ".join(f"lenses of {', '.join(names)} {change}" for change, names in changed.items())
     return Rig(cameras=tuple(cameras.values())), note
+
+
+def _change(before: tuple[int, int], size: tuple[int, int]) -> str:
+    if is_filled(before, size):
+        return (
+            f"cut from {before[0]} x {before[1]} to the top left {size[0]} x {size[1]} px: codecs fill up "
+            f"whole blocks of {MACROBLOCK} px at the right and the bottom"
+        )
+    return f"rescaled from {before[0]} x {before[1]} to {size[0]} x {size[1]} px"
 
 
 def at_calibrated_size(found: Detections2D, rig: Rig, where: str) -> Detections2D:
@@ -91,7 +101,8 @@ def at_calibrated_size(found: Detections2D, rig: Rig, where: str) -> Detections2
     if not note or found.sizes is None:
         return found
     sizes = np.array([camera.intrinsics.size for camera in rig.select(found.views).cameras])
-    factor = (sizes / found.sizes)[:, None, None]
+    filled = [is_filled(*pair) for pair in zip(sizes.tolist(), found.sizes.tolist(), strict=True)]
+    factor = np.where(np.array(filled)[:, None], 1.0, sizes / found.sizes)[:, None, None]
     covariance = found.covariance
     if covariance is not None:
         covariance = covariance * (factor[..., None] * factor[..., None, :])

@@ -9,6 +9,8 @@ import numpy as np
 from calibration.atomic import replacing
 from calibration.corners.observations import BoardObservations
 from calibration.errors import CalibrationError
+from calibration.quality.diagnosis import diagnose_rig
+from calibration.quality.report import CalibrationReport
 from calibration.recordings.recording import Recording
 from calibration.rig import Rig
 from calibration.rig_files import files_of
@@ -121,8 +123,9 @@ def _calibration(project: Project, progress: Progress | None) -> Stage:
             lens=lenses.lens,
             fixed=lenses.fixed,
             shared=lenses.shared or (),
+            time_offsets=plan.time_offsets,
         )
-        rig = _placed(rig, recording, found[0], plan.floor_frame)
+        rig = _placed(rig, recording, found[0], plan.floor_frame, plan.floor_filmed_from)
         save_draws(report.draw_rigs(DRAWS, placed=rig), staged(draws))
         report.write_html(staged(page), placed=rig)
         rig.save(staged(rig_file))
@@ -131,6 +134,9 @@ def _calibration(project: Project, progress: Progress | None) -> Stage:
                 f"{report.median:.3f} px median reprojection",
                 f"{report.frames_used} of {report.frames_total} frames with the board",
                 *map(str, report.boards),
+                *report.alarms,
+                *diagnose_rig(rig),
+                *_delays(report),
                 *dict.fromkeys(note for seen in found for note in seen.notes),
             )
         )
@@ -142,6 +148,16 @@ def _calibration(project: Project, progress: Progress | None) -> Stage:
         outputs=(rig_file, page, draws),
         work=work,
     )
+
+
+def _delays(report: CalibrationReport) -> list[str]:
+    """Say the delays that were estimated, in a clause each."""
+    unit = "s" if report.lateness.stamped else "frames"
+    return [
+        f"{name} is {late:+.4g} {unit} late"
+        for name, late in zip(report.names, report.clock_offset, strict=True)
+        if late
+    ]
 
 
 def _as_it_is(project: Project) -> Outcome:
@@ -159,9 +175,10 @@ def _adoption(project: Project, source: Path) -> Stage:
     unit, output = project.calibration.unit, project.rig_file
 
     def work(staged: Staging) -> str:
-        Rig.load(source, unit=unit).select(project.cameras).save(staged(output))
+        rig = Rig.load(source, unit=unit).select(project.cameras)
+        rig.save(staged(output))
         _keep(output)
-        return f"taken from {source}"
+        return "; ".join([f"taken from {source}", *diagnose_rig(rig)])
 
     files = files_of(source) if source.exists() else (source,)
     return Stage(
@@ -183,7 +200,13 @@ def _keep(output: Path) -> None:
             shutil.copy2(output, temporary)
 
 
-def _placed(rig: Rig, recording: Recording, observations: BoardObservations, floor_frame: int | None) -> Rig:
+def _placed(
+    rig: Rig,
+    recording: Recording,
+    observations: BoardObservations,
+    floor_frame: int | None,
+    filmed_from: str,
+) -> Rig:
     if floor_frame is None:
         return levelled(rig)
     from calibration.corners.finding import find_corners
@@ -199,4 +222,5 @@ def _placed(rig: Rig, recording: Recording, observations: BoardObservations, flo
                 f"floor_frame: no camera sees the board in frame {floor_frame}; choose a frame in which two "
                 "cameras see it lying on the floor"
             ) from error
-    return placed_on_board(rig, observations, int(np.flatnonzero(observations.frame == floor_frame)[0]))
+    row = int(np.flatnonzero(observations.frame == floor_frame)[0])
+    return placed_on_board(rig, observations, row, filmed_from=filmed_from)

@@ -3,17 +3,17 @@
 from typing import Any
 
 from triangulate.camera_fit.priors import CameraPriors
-from triangulate.projects.values import Section
+from triangulate.projects.values import ProjectTable
 
 STRENGTHS = ("pixel_sigma", "jerk_sigma", "acceleration_sigma", "bone_sigma")
 
 
-def read_smoothing(section: Section, *, smooth: bool, calibration_uncertainty: bool) -> dict[str, Any]:
+def read_smoothing(section: ProjectTable, *, smooth: bool, calibration_uncertainty: bool) -> dict[str, Any]:
     """Take the options of `triangulate.smooth` that are not left to the data.
 
     Parameters
     ----------
-    section : Section
+    section : ProjectTable
         The table [reconstruct].
     smooth : bool
         Whether the project smooths at all.
@@ -48,7 +48,7 @@ def read_smoothing(section: Section, *, smooth: bool, calibration_uncertainty: b
     return {**options, "refine_cameras": priors}
 
 
-def _camera_priors(section: Section) -> CameraPriors | None:
+def _camera_priors(section: ProjectTable) -> CameraPriors | None:
     """Read true, false, or a table of how far the cameras may be off."""
     if not isinstance(section.take("refine_cameras", False), dict):
         return CameraPriors() if section.switch("refine_cameras", False) else None

@@ -1,4 +1,4 @@
-"""Start a project: find the recordings of a folder, and write a project file with a word on every key."""
+"""Start a project: find the recordings of a folder, and write a project file with a comment on every key."""
 
 import re
 from collections import defaultdict
@@ -10,6 +10,7 @@ from calibration.atomic import replacing
 from calibration.boards.board import Board
 from calibration.boards.pattern import check_pattern
 from triangulate.errors import ProjectError
+from triangulate.projects.given_rigs import find_rig
 from triangulate.projects.project import FILE
 
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".webm"}
@@ -22,7 +23,7 @@ USUAL_MARKER = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundRecordings:
     """The recordings in a folder.
 
     Attributes
@@ -39,7 +40,7 @@ class Found:
     trials: dict[str, str]
 
 
-def find_recordings(folder: str | Path) -> Found:
+def find_recordings(folder: str | Path) -> FoundRecordings:
     """Find files that differ only in the name of the camera, wherever in their path it stands.
 
     Parameters
@@ -48,7 +49,7 @@ def find_recordings(folder: str | Path) -> Found:
 
     Returns
     -------
-    found : Found
+    found : FoundRecordings
 
     Raises
     ------
@@ -76,7 +77,7 @@ def find_recordings(folder: str | Path) -> Found:
         )
     patterns = sorted(pattern for pattern, names in groups.items() if names >= cameras)
     calibration = next((p for p in patterns if any(word in p.lower() for word in CALIBRATION_WORDS)), None)
-    return Found(
+    return FoundRecordings(
         cameras=tuple(sorted(cameras, key=_natural)),
         calibration=calibration,
         trials=_named_trials([pattern for pattern in patterns if pattern != calibration]),
@@ -180,23 +181,31 @@ def write_project(
     if file.exists() and not overwrite:
         raise ProjectError(f"{file}: is there already; change it by hand, or move it away first")
     found = find_recordings(folder)
-    text = project_text(found, board=board, model=model, floor_frame=floor_frame)
+    rig = find_rig(folder, found.cameras) if found.calibration is None else None
+    text = project_text(found, board=board, model=model, floor_frame=floor_frame, rig=rig)
     with replacing(file) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return file
 
 
 def project_text(
-    found: Found, *, board: Board | None = None, model: str | None = None, floor_frame: int | None = None
+    found: FoundRecordings,
+    *,
+    board: Board | None = None,
+    model: str | None = None,
+    floor_frame: int | None = None,
+    rig: str | None = None,
 ) -> str:
     """Write out a project file.
 
     Parameters
     ----------
-    found : Found
+    found : FoundRecordings
     board : Board, optional
     model : str, optional
     floor_frame : int, optional
+    rig : str, optional
+        Name of a calibration made elsewhere.
 
     Returns
     -------
@@ -215,10 +224,10 @@ def project_text(
         if found.calibration
         else "# No recording of a board was found. Name one, or a calibration made elsewhere:\n"
         '# recording = "calibration/{camera}.mp4"\n'
-        'rig = "calibration.toml"        # of anipose, Pose2Sim, caliscope, OpenCV, ...'
+        f"rig = {_quoted(rig or 'calibration.toml')}        # of anipose, Pose2Sim, caliscope, OpenCV, ..."
     )
     floor = f"floor_frame = {floor_frame}" if floor_frame is not None else "# floor_frame = 0"
-    network = f"model = {_quoted(model)}" if model else '# model = "demo"'
+    network = f"model = {_quoted(model)}" if model else '# model = "human"'
     return _TEMPLATE.format(
         names=names, source=source, floor=floor, network=network, board=_board_text(board), trials=trials
     )
@@ -302,6 +311,8 @@ cameras = [{names}]
 [calibration]
 {source}
 {floor}                # frame in which the board lies on the floor: it sets origin and up
+# floor_filmed_from = "below"   # the cameras look up at it, as through glass
+# time_offsets = true           # estimate how late each camera is, from the motion of the board
 # stride = 5                    # look at every 5th frame of a long recording
 # enough = 60                   # of a long one, stop when each camera has so many images of the board
 # lens = "auto"                 # pinhole4, pinhole5, pinhole8, pinhole12, fisheye; auto: by held-out error
@@ -325,7 +336,7 @@ cameras = [{names}]
 # skeleton = "coco17"           # a shipped one, or a path; where files lack one, or it has [[joints]]
 # fps = 60.0                    # where no file says
 # min_confidence = 0.0          # detections below are not used
-# locate_every = 8              # look at the whole frame in every 8th only, and follow between: twice as fast
+# locate_every = 8              # look at the whole frame in every 8th only, follow between; "human" does so
 # precision = "bfloat16"        # twice as fast where the processor has matrix units; float32, float16
 
 [reconstruct]
@@ -342,6 +353,7 @@ smooth = true
 
 [export]
 formats = ["trc", "c3d", "csv"] # also anipose, dlc, dlc-csv, sleap, movement, nwb
+# skeleton = "opensim"          # with the keypoints of another skeleton, or the names of OpenSim's markers
 
 # A trial needs a recording, or detections = "PATH/{{camera}}.h5" of another tool, or both.
 {trials}"""

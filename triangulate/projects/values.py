@@ -11,7 +11,7 @@ from calibration.toml_files import line_of
 from triangulate.errors import ProjectError
 
 
-class Section:
+class ProjectTable:
     """One table of a project file; every key that is taken is checked off, what is left over is an error.
 
     Parameters
@@ -74,7 +74,7 @@ class Section:
         self._known.append(key)
         return self._table.get(key, default)
 
-    def section(self, key: str) -> "Section":
+    def section(self, key: str) -> "ProjectTable":
         """Return a table inside, empty where it is absent.
 
         Parameters
@@ -83,9 +83,9 @@ class Section:
 
         Returns
         -------
-        section : Section
+        section : ProjectTable
         """
-        return Section(self.file, ".".join(filter(None, (self.name, key))), self.take(key, {}))
+        return ProjectTable(self.file, ".".join(filter(None, (self.name, key))), self.take(key, {}))
 
     def keys(self) -> list[str]:
         """Return the keys that are there."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models2d.detections import Detections2D
 from models2d.skeleton import Skeleton
 from triangulate.errors import ProjectError
-from triangulate.projects.values import Section
+from triangulate.projects.values import ProjectTable
 
 Float = NDArray[np.float64]
 
@@ -33,12 +33,12 @@ class View:
     suffix: str = ""
 
 
-def read_views(section: Section, cameras: tuple[str, ...]) -> dict[str, View]:
+def read_views(section: ProjectTable, cameras: tuple[str, ...]) -> dict[str, View]:
     """Read the tables [views.CAMERA] of a project file.
 
     Parameters
     ----------
-    section : Section
+    section : ProjectTable
     cameras : tuple of str
 
     Returns
@@ -63,7 +63,7 @@ def read_views(section: Section, cameras: tuple[str, ...]) -> dict[str, View]:
     return views
 
 
-def _box(section: Section) -> tuple[int, int, int, int] | None:
+def _box(section: ProjectTable) -> tuple[int, int, int, int] | None:
     box = section.take("crop")
     if box is None:
         return None

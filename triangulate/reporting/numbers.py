@@ -7,7 +7,19 @@ from numpy.typing import NDArray
 
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
+from triangulate.kinematics import speeds
 from triangulate.trajectories import Trajectories3D
+
+__all__ = [
+    "BoneQuality",
+    "Gap",
+    "ViewQuality",
+    "bone_quality",
+    "find_gaps",
+    "speeds",
+    "view_quality",
+    "view_residuals",
+]
 
 Float = NDArray[np.float64]
 
@@ -26,8 +38,40 @@ def view_residuals(trajectories: Trajectories3D, rig: Rig, tracks: Tracks2D) -> 
     error : (frames, views, subjects, keypoints) float, px
     """
     rig = rig.select(tracks.views)
-    predicted = np.moveaxis(rig.project(trajectories.xyz), -2, 1)
-    return np.linalg.norm(tracks.xy - predicted, axis=-1)
+    if tracks.times is None:
+        predicted = np.moveaxis(rig.project(trajectories.xyz), -2, 1)
+        return np.linalg.norm(tracks.xy - predicted, axis=-1)
+    error = np.full(tracks.xy.shape[:-1], np.nan)
+    for view, camera in enumerate(rig.cameras):
+        there = camera.project(positions_at(trajectories, tracks.times[:, view]))
+        error[:, view] = np.linalg.norm(tracks.xy[:, view] - there, axis=-1)
+    return error
+
+
+def positions_at(trajectories: Trajectories3D, times: Float) -> Float:
+    """Interpolate trajectories linearly between their frames.
+
+    Parameters
+    ----------
+    trajectories : Trajectories3D
+    times : (n,) float, s
+        NaN where none is wanted.
+
+    Returns
+    -------
+    xyz : (n, subjects, keypoints, 3) float, m, world
+        NaN beside a gap, and more than half a frame beyond the ends.
+    """
+    last = len(trajectories.xyz) - 1
+    at = (times - trajectories.start) * trajectories.fps
+    inside = np.isfinite(at) & (at >= -0.5) & (at <= last + 0.5)
+    at = np.clip(np.where(inside, at, 0.0), 0, last)
+    before = np.minimum(at.astype(int), max(last - 1, 0))
+    share = (at - before)[:, None, None, None]
+    here, there = trajectories.xyz[before], trajectories.xyz[np.minimum(before + 1, last)]
+    xyz = np.where(share == 0, here, np.where(share == 1, there, (1 - share) * here + share * there))
+    xyz[~inside] = np.nan
+    return np.asarray(xyz)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +148,7 @@ class Gap:
         return self.last - self.first + 1
 
 
-def gaps(trajectories: Trajectories3D) -> list[Gap]:
+def find_gaps(trajectories: Trajectories3D) -> list[Gap]:
     """Find all gaps, the longest first.
 
     Parameters
@@ -174,22 +218,3 @@ def bone_quality(trajectories: Trajectories3D) -> list[BoneQuality]:
                     )
                 )
     return quality
-
-
-def speeds(trajectories: Trajectories3D) -> Float:
-    """Compute the speed of every point from the frames before and after.
-
-    Parameters
-    ----------
-    trajectories : Trajectories3D
-
-    Returns
-    -------
-    speed : (frames, subjects, keypoints) float, m/s
-        NaN at the ends and beside gaps.
-    """
-    speed = np.full(trajectories.shape, np.nan)
-    if len(speed) > 2:
-        step = trajectories.xyz[2:] - trajectories.xyz[:-2]
-        speed[1:-1] = np.linalg.norm(step, axis=-1) * trajectories.fps / 2
-    return speed

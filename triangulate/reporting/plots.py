@@ -6,7 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from triangulate.reporting.numbers import BoneQuality, ViewQuality, speeds
+from triangulate.kinematics import speeds
+from triangulate.reporting.numbers import BoneQuality, ViewQuality
 from triangulate.reporting.traces import SUBJECTS
 from triangulate.trajectories import Status, Trajectories3D
 
@@ -51,7 +52,7 @@ def status_plot(trajectories: Trajectories3D) -> go.Figure:
         go.Heatmap(
             z=worst.T.tolist(),
             x=np.round(trajectories.times[starts], 3).tolist(),
-            y=point_names(trajectories),
+            y=point_labels(trajectories),
             customdata=words[worst].T.tolist(),
             hovertemplate="%{y}, %{x:.2f} s: %{customdata}<extra></extra>",
             colorscale=scale,
@@ -145,7 +146,7 @@ def speed_plot(trajectories: Trajectories3D) -> go.Figure:
     speed = speeds(trajectories).reshape(trajectories.shape[0], trajectories.shape[1] * trajectories.shape[2])
     step = max(1, -(-len(speed) // MOST_COLUMNS))
     figure = go.Figure()
-    names = point_names(trajectories)
+    names = point_labels(trajectories)
     order = np.argsort(-_typical(speed))
     for place, point in enumerate(order):
         column = np.round(speed[::step, point], 4).astype(object)
@@ -170,7 +171,7 @@ def _typical(speed: NDArray[np.float64]) -> NDArray[np.float64]:
     )
 
 
-def point_names(trajectories: Trajectories3D) -> list[str]:
+def point_labels(trajectories: Trajectories3D) -> list[str]:
     """Name every point, with its subject where there are several.
 
     Parameters

@@ -12,7 +12,7 @@ from calibration.rig import Rig
 from models2d.detections import Tracks2D
 from triangulate.camera_fit.refined import RefinedCameras
 from triangulate.reporting.figures import figure
-from triangulate.reporting.numbers import Gap, ViewQuality, bone_quality, gaps, view_quality
+from triangulate.reporting.numbers import Gap, ViewQuality, bone_quality, find_gaps, view_quality
 from triangulate.reporting.plots import bone_plot, speed_plot, status_plot, view_plot
 from triangulate.reporting.verdicts import verdicts
 from triangulate.smoothing.solve_report import SolveReport
@@ -32,6 +32,7 @@ def write_report(
     cameras: RefinedCameras | None = None,
     swaps: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
+    problems: Sequence[str] = (),
     title: str = "Trial",
 ) -> None:
     """Write the report of a trial as one HTML file that needs no network.
@@ -53,10 +54,15 @@ def write_report(
         Frames in which left and right were exchanged, by view; those without any left out.
     notes : sequence of str
         What was done to the trial that a reader should know, a sentence or clause each.
+    problems : sequence of str
+        What is wrong with rig or views, a sentence or clause each; they stand first.
     title : str
     """
     views = [] if rig is None or tracks is None else view_quality(trajectories, rig, tracks)
-    said = ((one.text, "good" if one.good else "bad") for one in verdicts(trajectories, views, solve, swaps))
+    said = (
+        (one.text, "good" if one.good else "bad")
+        for one in verdicts(trajectories, views, solve, swaps, problems)
+    )
     remarks = (note(f"{text[0].upper()}{text[1:]}.") for text in notes)
     bones = bone_quality(trajectories)
     sections = [
@@ -132,7 +138,7 @@ def _camera_table(cameras: RefinedCameras) -> tuple[Markup, ...]:
 
 
 def _gap_list(trajectories: Trajectories3D) -> tuple[Markup, ...]:
-    found: list[Gap] = gaps(trajectories)
+    found: list[Gap] = find_gaps(trajectories)
     if not found:
         return (note("No gaps."),)
     total = sum(gap.frames for gap in found)

@@ -38,6 +38,7 @@ def verdicts(
     views: Sequence[ViewQuality] = (),
     solve: SolveReport | None = None,
     swaps: Mapping[str, int] | None = None,
+    problems: Sequence[str] = (),
 ) -> list[Verdict]:
     """Judge a trial.
 
@@ -48,15 +49,19 @@ def verdicts(
     solve : SolveReport, optional
     swaps : mapping of str to int, optional
         Frames in which left and right were exchanged, by view.
+    problems : sequence of str
+        What is known to be wrong with rig or views; then nothing is said of cameras that agree.
 
     Returns
     -------
     verdicts : list of Verdict
         What is wrong comes first.
     """
+    wrong = [Verdict(good=False, text=f"{text[0].upper()}{text[1:].rstrip('.')}.") for text in problems]
     said = [
+        *wrong,
         *_found(trajectories),
-        *_views(views),
+        *(one for one in _views(views) if not (one.good and wrong)),
         *_swaps(swaps or {}, len(trajectories.xyz)),
         *_statuses(trajectories),
         *_bones(bone_quality(trajectories)),

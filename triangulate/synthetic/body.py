@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from calibration.arrays import ReadOnlyArrays
 from models2d.skeleton import Skeleton
 
 Float = NDArray[np.float64]
@@ -94,21 +95,23 @@ def pose_figure(angles: ArrayLike, root: ArrayLike, heading: ArrayLike) -> Float
         zip(ANGLES, np.broadcast_to(angles, (*batch, len(ANGLES))).reshape(-1, len(ANGLES)).T, strict=True)
     )
     place = {"pelvis": np.broadcast_to(root, (*batch, 3)).reshape(-1, 3)}
-    hips = _turned_about("z", np.broadcast_to(heading, batch).ravel())
-    trunk = hips * _turned(turn["spine_pitch"], turn["spine_roll"], turn["spine_yaw"])
+    hips = _rotation_about("z", np.broadcast_to(heading, batch).ravel())
+    trunk = hips * _rotation(turn["spine_pitch"], turn["spine_roll"], turn["spine_yaw"])
     place["neck"] = place["pelvis"] + trunk.apply(REST["neck"])
-    skull = trunk * _turned(turn["neck_pitch"], turn["neck_roll"], 0 * turn["neck_roll"])
+    skull = trunk * _rotation(turn["neck_pitch"], turn["neck_roll"], 0 * turn["neck_roll"])
     place["head"] = place["neck"] + skull.apply(REST["head"])
     for side, sign in (("left", 1.0), ("right", -1.0)):
         mirror = np.array([1.0, sign, 1.0])
         arm, leg = f"{side}_arm", f"{side}_leg"
-        upper = trunk * _turned(-turn[f"{arm}_pitch"], sign * turn[f"{arm}_roll"], sign * turn[f"{arm}_yaw"])
-        lower = upper * _turned_about("y", -turn[f"{side}_elbow"])
+        upper = trunk * _rotation(
+            -turn[f"{arm}_pitch"], sign * turn[f"{arm}_roll"], sign * turn[f"{arm}_yaw"]
+        )
+        lower = upper * _rotation_about("y", -turn[f"{side}_elbow"])
         place[f"{side}_shoulder"] = place["neck"] + trunk.apply(mirror * REST["shoulder"])
         place[f"{side}_elbow"] = place[f"{side}_shoulder"] + upper.apply(REST["elbow"])
         place[f"{side}_wrist"] = place[f"{side}_elbow"] + lower.apply(REST["wrist"])
-        thigh = hips * _turned(-turn[f"{leg}_pitch"], sign * turn[f"{leg}_roll"], 0 * turn[f"{leg}_roll"])
-        shank = thigh * _turned_about("y", turn[f"{side}_knee"])
+        thigh = hips * _rotation(-turn[f"{leg}_pitch"], sign * turn[f"{leg}_roll"], 0 * turn[f"{leg}_roll"])
+        shank = thigh * _rotation_about("y", turn[f"{side}_knee"])
         place[f"{side}_hip"] = place["pelvis"] + hips.apply(mirror * REST["hip"])
         place[f"{side}_knee"] = place[f"{side}_hip"] + thigh.apply(REST["knee"])
         place[f"{side}_ankle"] = place[f"{side}_knee"] + shank.apply(REST["ankle"])
@@ -116,11 +119,11 @@ def pose_figure(angles: ArrayLike, root: ArrayLike, heading: ArrayLike) -> Float
     return xyz.reshape(*batch, -1, 3)
 
 
-def _turned(pitch: Float, roll: Float, yaw: Float) -> Rotation:
+def _rotation(pitch: Float, roll: Float, yaw: Float) -> Rotation:
     return Rotation.from_euler("YXZ", np.stack([pitch, roll, yaw], axis=-1))
 
 
-def _turned_about(axis: str, angle: Float) -> Rotation:
+def _rotation_about(axis: str, angle: Float) -> Rotation:
     return Rotation.from_euler(axis, angle[:, None])
 
 
@@ -196,7 +199,7 @@ def walk(times: ArrayLike) -> Float:
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Limbs:
+class Limbs(ReadOnlyArrays):
     """What is drawn: tapered capsules between joints, each in a colour of its own.
 
     Attributes

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.boards.board import Board
 from calibration.camera import Intrinsics
 from calibration.rig import Rig
@@ -71,7 +72,7 @@ def demo_rig() -> Rig:
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Scene:
+class Scene(ReadOnlyArrays):
     """Everything that is true about a rendered recording.
 
     Attributes

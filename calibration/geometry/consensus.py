@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from calibration.geometry.blocks import VIEW, N, X, Y, solve3
+from calibration.geometry.nearest_points import squared_cross
 from calibration.geometry.point_projection import packed
 from calibration.geometry.undistortion import LANES
 
@@ -26,6 +27,8 @@ VAGUE = np.sin(np.radians(15.0)) ** 2
 
 CLOSE_CALL = 1.5
 """Factor on the inlier distance with which a tie between two groups is looked at again."""
+
+_squared_cross = njit(inline="always")(squared_cross)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -240,10 +243,8 @@ def _propose(a, b, count, point, terms, view_of, P, limit, members):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _vague(a, b, point):
-    a0, a1, a2 = point[a, 5], point[a, 6], point[a, 7]
-    b0, b1, b2 = point[b, 5], point[b, 6], point[b, 7]
-    c0, c1, c2 = a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0
-    return c0 * c0 + c1 * c1 + c2 * c2 < VAGUE
+    one, two = (point[a, 5], point[a, 6], point[a, 7]), (point[b, 5], point[b, 6], point[b, 7])
+    return _squared_cross(one, two) < VAGUE
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -1,19 +1,20 @@
 # ruff: noqa: PLR0917  (a compiled kernel takes plain arrays)
 """The compiled loops over blocks of points: from pixels to points with covariance, inliers and status.
 
-Importing this module loads numba; `triangulate.points.solving` calls these loops on all cores.
+Importing this module loads numba; the callers run these loops on all cores.
 """
 
 import numpy as np
 from numba import njit
 
 from calibration.geometry.blocks import SUMS, VIEW, N, X, Y, invert_block, load_block, mark_seen
+from calibration.geometry.consensus import FIELDS, TERMS, agreeing, gather_point, residual_block, search_point
 from calibration.geometry.linear import linear_block
+from calibration.geometry.nearest_points import squared_cross
 from calibration.geometry.point_projection import packed
+from calibration.geometry.point_status import Status
 from calibration.geometry.refinement import refine_block, sum_block
 from calibration.geometry.undistortion import LANES
-from triangulate.points.ransac import FIELDS, TERMS, agreeing, gather_point, residual_block, search_point
-from triangulate.trajectories import Status
 
 OK, TWO_VIEWS, NARROW, NO_CONSENSUS, ONE_VIEW, UNSEEN = (
     int(Status.OK),
@@ -31,6 +32,8 @@ SURVEY = 8
 
 RECOUNTS = 3
 """Times the consensus is counted again after a refit."""
+
+_squared_cross = njit(inline="always")(squared_cross)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -263,8 +266,7 @@ def survey_block(observed, on, rig, candidates, xyz, survey):
             survey[3 * LANES + i] = r0
             survey[4 * LANES + i] = r1
             survey[5 * LANES + i] = r2
-            c0, c1, c2 = r1 * d2 - r2 * d1, r2 * d0 - r0 * d2, r0 * d1 - r1 * d0
-            sine2 = c0 * c0 + c1 * c1 + c2 * c2
+            sine2 = _squared_cross((r0, r1, r2), (d0, d1, d2))
             survey[6 * LANES + i] = sine2 if used & (sine2 > survey[6 * LANES + i]) else survey[6 * LANES + i]
             survey[LANES + i] += 1.0 if used else 0.0
 
@@ -295,13 +297,12 @@ def _widest(i, observed, rig, enough, on, step):
     for b in range(1, len(rig.t)):
         if on[b * step + i] <= 0.0:
             continue
-        b0, b1, b2 = _direction(rig.R[b], observed[b * VIEW + X + i], observed[b * VIEW + Y + i])
+        b_ray = _direction(rig.R[b], observed[b * VIEW + X + i], observed[b * VIEW + Y + i])
         for a in range(b):
             if on[a * step + i] <= 0.0:
                 continue
-            a0, a1, a2 = _direction(rig.R[a], observed[a * VIEW + X + i], observed[a * VIEW + Y + i])
-            c0, c1, c2 = a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0
-            widest = max(widest, c0 * c0 + c1 * c1 + c2 * c2)
+            a_ray = _direction(rig.R[a], observed[a * VIEW + X + i], observed[a * VIEW + Y + i])
+            widest = max(widest, _squared_cross(a_ray, b_ray))
             if widest >= enough:
                 return widest
     return widest
