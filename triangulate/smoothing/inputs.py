@@ -152,8 +152,8 @@ def coordinates(raw: RawPoints) -> tuple[Float, Float]:
 
     Returns
     -------
-    y, precision : (3 keypoints, frames) float
-        Precision zero, and value zero, where the point is missing.
+    y, precision : (series, frames) float
+        Three series per keypoint; precision zero, and value zero, where the point is missing.
     """
     frames, keypoints, _ = raw.xyz.shape
     variance = np.diagonal(raw.covariance, axis1=-2, axis2=-1)

@@ -14,7 +14,7 @@ prior lets a sixth through; from 3 on the covariance begins to miss what they le
 SPACINGS = (1, 2, 3, 4, 6, 8)
 """Frames between knots."""
 
-BLOCK = 24
+KNOT_BLOCK = 24
 """Frames within which the spacing does not change: a multiple of all of them."""
 
 
@@ -37,7 +37,7 @@ def spaced(corner: Float, early: float = 0.0, late: float = 0.0) -> Knots:
     """Place the knots of a window.
 
     Each block has knots at equal distances, which at most double from one block to the next. Windows that
-    begin at multiples of `BLOCK` therefore share their knots where they overlap.
+    begin at multiples of `KNOT_BLOCK` therefore share their knots where they overlap.
 
     Parameters
     ----------
@@ -51,14 +51,14 @@ def spaced(corner: Float, early: float = 0.0, late: float = 0.0) -> Knots:
     knots : Knots
     """
     frames = len(corner)
-    blocks = max(1, -(-(frames - 1) // BLOCK))
-    filled = np.append(corner, np.full(blocks * BLOCK + 1 - frames, corner[-1]))
-    highest = np.maximum(filled[:-1].reshape(blocks, BLOCK).max(axis=1), filled[BLOCK::BLOCK])
+    blocks = max(1, -(-(frames - 1) // KNOT_BLOCK))
+    filled = np.append(corner, np.full(blocks * KNOT_BLOCK + 1 - frames, corner[-1]))
+    highest = np.maximum(filled[:-1].reshape(blocks, KNOT_BLOCK).max(axis=1), filled[KNOT_BLOCK::KNOT_BLOCK])
     step = np.array([usual_spacing(float(value)) for value in highest])
     for _ in SPACINGS:
         near = np.minimum(np.append(step[1:], step[-1]), np.append(step[0], step[:-1]))
         step = np.minimum(step, 2 * near)
-    inner = np.concatenate([BLOCK * b + np.arange(0, BLOCK, s) for b, s in enumerate(step)])
+    inner = np.concatenate([KNOT_BLOCK * b + np.arange(0, KNOT_BLOCK, s) for b, s in enumerate(step)])
     end = frames - 1 + late
     inner = inner[inner < max(end, 1.0)]
     before = -step[0] * np.arange(int(np.ceil(early / step[0])), 0, -1.0)

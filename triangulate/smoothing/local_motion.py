@@ -60,10 +60,11 @@ MISSED = 30.0
 """Squared distance, in standard deviations of the point, from which a fit misses it: of three coordinates of
 normal error it is exceeded once in a million; still seldom where the noise is twice what is believed."""
 
-FEW = 3
-"""Frames, of `NEARBY` ones, that a fit must miss: one or two may be a mistake that views share."""
+MISSES = ((3, 7), (5, 21))
+"""Frames that a fit must miss, and of how many: one or two may be a mistake that views share."""
 
 NEARBY = 7
+"""Frames within which the prior is loosened around one that is missed."""
 
 LOOSEN = 4.0
 """Taken off the logarithm of the penalty where the fit misses."""
@@ -85,7 +86,7 @@ class LocalMotion(NamedTuple):
     inflation : (frames, keypoints) float
         By which errors that resemble those of neighbouring frames raise the variance of what is smoothed.
     knots : Knots
-    start : (control points, keypoints, 3) float, m
+    start : (knots, keypoints, 3) float, m
         Of splines fitted coordinate by coordinate, robustly, which also bridge what is missing.
     """
 
@@ -97,7 +98,7 @@ class LocalMotion(NamedTuple):
 
 
 class Series(NamedTuple):
-    """Coordinates of keypoints, (3 keypoints, frames), and the group of each keypoint."""
+    """Coordinates of keypoints, (series, frames) with three series each, and the group of each keypoint."""
 
     y: Float
     precision: Float
@@ -256,7 +257,7 @@ def loosened(
     log_weight : (keypoints, frames) float
     sure : (keypoints, frames) bool
     knots : Knots
-    control : (3 keypoints, control points) float, m
+    control : (series, knots) float, m
     """
     y, precision, _ = series
     frames = y.shape[1]
@@ -281,9 +282,11 @@ def loosened(
 
 
 def _not_alone(missed: Bool) -> Bool:
-    """Keep what is missed where `FEW` frames or more of the `NEARBY` around are."""
-    number = convolve1d(missed.astype(np.float64), np.ones(NEARBY), axis=1, mode="reflect")
-    return missed & (number > FEW - 0.5)
+    """Keep what is missed where enough frames around are."""
+    enough = np.zeros(missed.shape, dtype=np.bool_)
+    for few, around in MISSES:
+        enough |= convolve1d(missed.astype(np.float64), np.ones(around), axis=1, mode="reflect") > few - 0.5
+    return missed & enough
 
 
 def _around(values: Float) -> Any:

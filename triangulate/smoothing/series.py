@@ -15,6 +15,9 @@ from numba import njit
 TURN = 16.0
 """Squared standardised residual at which the Geman-McClure weight has fallen to a quarter."""
 
+FAR = 100.0
+"""The same in Mallows' Cp, which a bounded cost of ordinary residuals would bias towards stiff fits."""
+
 LANES = 32
 """Most series that are fitted side by side: as many as the cache holds."""
 
@@ -253,6 +256,6 @@ def judge_frames(y, precision, first, weights, form, weight, owner, lasting, out
                     group = owner[begin + s]
                     if turn == 0:
                         trusted[i, s] = p / (1.0 + q / TURN) ** 2
-                        out[group, 1, i] += fitted / (1.0 + fitted / TURN) + 2.0 * leverage * lasting[group]
+                        out[group, 1, i] += fitted / (1.0 + fitted / FAR) + 2.0 * leverage * lasting[group]
                     else:
                         out[group, 0, i] += q / (1.0 + q / TURN)

@@ -20,7 +20,7 @@ from triangulate.smoothing.detection_noise import time_unit
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.kernels import Observed, Priors
-from triangulate.smoothing.knots import BLOCK, usual_spacing
+from triangulate.smoothing.knots import KNOT_BLOCK, usual_spacing
 from triangulate.smoothing.local_motion import LocalMotion, local_motion
 from triangulate.smoothing.local_world import LocalWorld
 from triangulate.smoothing.offsets import REACH, lasting_offsets
@@ -197,7 +197,7 @@ def plan(problem: Problem, max_gap: float) -> Iterator[Task]:
             spacing = usual_spacing(float(np.nanmax(corner)))
             length = max(int(WINDOW_BYTES * spacing / (4 * 8 * (3 * len(part)) ** 2)), 2 * margin, 64)
             length = min(length, max(-(-frames // 2), 4 * margin))
-            for window in windows(frames, length, margin, BLOCK):
+            for window in windows(frames, length, margin, KNOT_BLOCK):
                 yield Task(window, subject, part)
 
 
@@ -217,7 +217,7 @@ def prepare(task: Task, problem: Problem, room: float = 0.0) -> Prepared:
     begin, end, _, _ = task.window
     pixels, offset, raw, lasting = detections(task, problem)
     at, early, late = observation_times(problem.tracks, slice(begin, end))
-    local = motion(task, problem, raw, (early + room, late + room))
+    local = window_motion(task, problem, raw, (early + room, late + room))
     knots = local.knots
     index, weights = basis(np.arange(end - begin), knots)
     seen_index, seen_weights = basis(at, knots)
@@ -333,7 +333,7 @@ def observe(pixels: Pixels, problem: Problem, index: Int, weights: Float, sure: 
     )
 
 
-def motion(task: Task, problem: Problem, raw: RawPoints, beyond: tuple[float, float]) -> LocalMotion:
+def window_motion(task: Task, problem: Problem, raw: RawPoints, beyond: tuple[float, float]) -> LocalMotion:
     """Find how a window's keypoints move, frame by frame, and place knots."""
     part, strength = task.keypoints, problem.strength
     sigma = strength.motion_sigma[task.subject, part] / problem.tracks.fps**strength.order

@@ -83,7 +83,7 @@ def load_seen(observed, begin, count, j, view, seen):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def project_block(points, views, view, predicted):
-    """Project points into one view: rows u, v, their derivatives (see `residuals.project`) and the depth."""
+    """Project points into one view: rows u, v, their derivatives (see `point_projection.project`) and the depth."""
     P, K, k = packed(views.R[view], views.t[view]), packed_scale(views.K[view]), lens(views.k[view])
     if views.model[view] == FISHEYE:
         for lane in range(LANES):
@@ -103,7 +103,7 @@ def lens(k):
 
 @njit(inline="always")
 def store(predicted, lane, values, depth):
-    """Write what `residuals.pixel` returns, and a depth, into one lane."""
+    """Write what `point_projection.pixel` returns, and a depth, into one lane."""
     predicted[0, lane], predicted[1, lane] = values[0], values[1]
     predicted[2, lane], predicted[3, lane], predicted[4, lane] = values[2], values[3], values[4]
     predicted[5, lane], predicted[6, lane], predicted[7, lane] = values[5], values[6], values[7]
