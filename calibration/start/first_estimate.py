@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.boards.poses import BoardPoses, board_poses
 from calibration.bundle.links import BoardLinks
 from calibration.bundle.problem import MODELS, Unknowns, lens_row, start_unknowns
@@ -23,7 +24,7 @@ ANGLE = MODELS.index("angle")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class SingleViews:
+class SingleViews(ReadOnlyArrays):
     """What each view tells by itself.
 
     Attributes

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from calibration.recordings.recording import Recording
 from models2d.errors import ModelError
 from models2d.inference.detecting import detect
-from models2d.model_files.places import shipped
+from models2d.model_files.places import shipped_weights as shipped
 from models2d.model_files.weights import load_model
 from models2d.models.blazepose import repeated
 from models2d.models.body_landmarks import SIDE, find_landmarks, refined

@@ -202,7 +202,7 @@ def test_another_recording_of_the_same_detections_is_noticed(with_files):
 def test_a_changed_model_is_noticed_however_it_is_named(copied, monkeypatch, tmp_path, name):
     shipped = tmp_path / "shipped"
     shipped.mkdir()
-    monkeypatch.setattr("models2d.model_files.places.shipped", shipped)
+    monkeypatch.setattr("models2d.model_files.places.shipped_weights", shipped)
     weights = {
         "mine.safetensors": copied / "mine.safetensors",
         "mine": copied / "mine" / "model.safetensors",

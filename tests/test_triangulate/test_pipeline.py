@@ -45,7 +45,7 @@ def test_the_demo_is_close_to_the_truth(run):
     comparison = demo.compare_with_truth(project, scene)
     assert comparison.centers.max() < 1e-3
     assert np.sqrt(np.mean(comparison.held_out**2)) < 0.2e-3
-    assert comparison.found > 0.9
+    assert comparison.detected > 0.9
     assert comparison.smoothed.mean() < comparison.raw.mean()
     assert comparison.smoothed.mean() < 6e-3
     assert [outcome.stage for outcome in outcomes] == ["render", "calibrate", "detect", "reconstruct"]

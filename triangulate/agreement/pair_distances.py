@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.arrays import ReadOnlyArrays
 from calibration.geometry.two_views import essential_of_pose, sampson_terms
 from calibration.rig import Rig
 from models2d.detections import Tracks2D
@@ -30,7 +31,7 @@ FEWEST_DISTANCES = 30
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class PairDistances:
+class PairDistances(ReadOnlyArrays):
     """Distances of points from the epipolar lines of pairs of views.
 
     Attributes
