@@ -1,7 +1,7 @@
 """What errors that resemble those of neighbouring frames do to a smoothing spline.
 
 A smoother averages errors with the weights of its kernel h. Independent ones then have the variance
-sum h(t)^2, others sum rho(s) (h * h)(s), with rho their correlation after s frames and h * h the kernel's own.
+sum h(t)^2, others sum rho(s) (h * h)(s), with rho their correlation after s frames, h * h the kernel's own.
 The ratio of the two raises the posterior variance, which takes errors for independent; rho times h itself is
 how a fit follows its own errors, which choosing a strength has to pay for.
 

@@ -221,7 +221,7 @@ def averaged_strength(series: Series, usual: Float, order: int, errors: ErrorKer
             ahead = held_out[-1] + (CHANGE / STEP) * abs(step) < held_out.min(axis=0) + UNLIKELY
             poor = direction < 0 and (held_out.min(axis=0) > POOR * number).any()
             unlikely = 0 if ahead.any() or poor else unlikely + 1
-            step += direction if abs(step) < 2 * STEP else 2 * direction
+            step += direction
 
     search(STEP, STIFFEST)
     search(-STEP, loosest)
@@ -230,6 +230,8 @@ def averaged_strength(series: Series, usual: Float, order: int, errors: ErrorKer
     # Errors that last are predicted along with the motion: leaving out frames does not show them.
     unpredicted = (held_out.min(axis=0) > UNPREDICTED * number) | errors.lasts[:, None]
     cost = np.where(unpredicted, fitted, held_out) + (CHANGE / STEP) * np.abs(steps)[:, None, None]
+    # A few dozen frames of slow errors say too little to believe in a motion smoother than the recording's.
+    cost = np.where((steps > 0)[:, None, None] & errors.lasts[:, None], np.inf, cost)
     belief = np.exp(-0.5 * (cost - cost.min(axis=0)))
     candidates = np.maximum(usual + steps[:, None], low)[:, :, None]
     log_weight = (belief * candidates).sum(axis=0) / belief.sum(axis=0)

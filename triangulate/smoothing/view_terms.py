@@ -83,7 +83,7 @@ def load_seen(observed, begin, count, j, view, seen):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def project_block(points, views, view, predicted):
-    """Project points into one view: rows u, v, their derivatives (see `point_projection.project`) and the depth."""
+    """Project points into one view: rows u, v, derivatives and depth, see `point_projection.project`."""
     P, K, k = packed(views.R[view], views.t[view]), packed_scale(views.K[view]), lens(views.k[view])
     if views.model[view] == FISHEYE:
         for lane in range(LANES):
