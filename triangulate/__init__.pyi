@@ -40,6 +40,7 @@ from .points.solving import (
 )
 from .reporting.figures import figure as figure
 from .reporting.report import write_report as write_report
+from .smoothing.draws import draw_trajectories as draw_trajectories
 from .smoothing.smoother import smooth as smooth
 from .smoothing.solve_report import SolveReport as SolveReport
 from .smoothing.stated_limits import JointLimit as JointLimit

@@ -6,7 +6,7 @@ view v moves by d_v, and the point by -(sum_v J_v' W_v J_v)^-1 sum_v J_v' W_v d_
 the rig gives the covariance, that of the lenses and the correlation between cameras included.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -57,20 +57,46 @@ def with_calibration(
         raise ValueError(
             f"rigs: a scatter needs at least {FEWEST_DRAWS} draws of the calibration, got {len(rigs)}"
         )
+    covariance = trajectories.covariance.copy()
+    for part, moved in displacements(trajectories, tracks, rig, rigs):
+        apart = moved - moved.mean(axis=1, keepdims=True)
+        added = np.einsum("pdi,pdj->pij", apart, apart) / (len(rigs) - 1)
+        covariance[part] += added.reshape(covariance[part].shape)
+    return replace(trajectories, covariance=covariance)
+
+
+def displacements(
+    trajectories: Trajectories3D, tracks: Tracks2D, rig: Rig, rigs: Sequence[Rig]
+) -> Iterator[tuple[slice, Float]]:
+    """Move points as if their pixels had been seen by other rigs.
+
+    Parameters
+    ----------
+    trajectories : Trajectories3D
+    tracks : Tracks2D
+    rig : Rig
+    rigs : sequence of Rig
+        Draws from the calibration's uncertainty, in the world of `rig`.
+
+    Yields
+    ------
+    part : slice
+        Consecutive frames.
+    moved : (points, draws, 3) float, m
+        Displacements of the points of these frames; NaN where unknown.
+    """
     cameras = camera_arrays([camera for one in (rig, *rigs) for camera in one.select(tracks.views).cameras])
     frames, views, subjects, keypoints = tracks.shape
-    covariance = trajectories.covariance.copy()
     used = nearest_seen(trajectories.inliers)
-    step = max(1, CHUNK // max(1, subjects * keypoints))
+    step = max(1, CHUNK // max(1, subjects * keypoints * len(rigs) // FEWEST_DRAWS))
     for first in range(0, frames, step):
         part = slice(first, first + step)
         xyz = trajectories.xyz[part].reshape(-1, 3)
         by = np.moveaxis(used[part], 1, -1).reshape(-1, views)
-        added = np.full((len(xyz), 3, 3), np.nan)
+        moved = np.full((len(xyz), len(rigs), 3), np.nan)
         information = np.ascontiguousarray(observations(tracks, part)[1])
-        over_chunks(_scatter, len(xyz), xyz, np.ascontiguousarray(by), information, cameras, added)
-        covariance[part] += added.reshape(covariance[part].shape)
-    return replace(trajectories, covariance=covariance)
+        over_chunks(_displace, len(xyz), xyz, np.ascontiguousarray(by), information, cameras, moved)
+        yield part, moved
 
 
 def nearest_seen(inliers: Bool) -> Bool:
@@ -96,8 +122,8 @@ def nearest_seen(inliers: Bool) -> Bool:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _scatter(start, stop, xyz, used, information, cameras, out):
-    """Fill the covariance of points over all draws but the first, which is the rig itself."""
+def _displace(start, stop, xyz, used, information, cameras, out):
+    """Fill the displacements of points by all draws but the first, which is the rig itself."""
     views = used.shape[1]
     draws = len(cameras.t) // views
     lever, at, moved = np.zeros((views, 3, 2)), np.zeros((views, 2)), np.empty((draws - 1, 3))
@@ -116,10 +142,7 @@ def _scatter(start, stop, xyz, used, information, cameras, out):
                     for i in range(3):
                         moved[draw - 1, i] -= lever[view, i, 0] * (u - at[view, 0])
                         moved[draw - 1, i] -= lever[view, i, 1] * (v - at[view, 1])
-        moved_xyz = np.dot(moved, np.linalg.inv(normal))
-        for i in range(3):
-            moved_xyz[:, i] -= moved_xyz[:, i].mean()
-        out[point] = np.dot(moved_xyz.T, moved_xyz) / (draws - 2)
+        out[point] = np.dot(moved, np.linalg.inv(normal))
 
 
 @njit(cache=True, error_model="numpy")

@@ -141,6 +141,25 @@ def solve(factored, right):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def draw(factored, normal):
+    """Turn independent standard normal numbers into draws whose covariance is the inverse, in place.
+
+    Parameters
+    ----------
+    factored : (rows, 4, n, n) float
+        From `factor`.
+    normal : (rows, n, draws) float
+        Receives the draws: the solutions of L' x = normal. Those of a row depend on numbers of this row and
+        later ones only.
+    """
+    rows = len(factored)
+    for k in range(rows - 1, -1, -1):
+        for d in range(1, min(REACH, rows - 1 - k) + 1):
+            normal[k] -= np.dot(np.ascontiguousarray(factored[k, d].T), normal[k + d])
+        normal[k] = np.dot(np.ascontiguousarray(factored[k, 0].T), normal[k])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def invert(factored):
     """Compute the inverse inside the band, in place.
 

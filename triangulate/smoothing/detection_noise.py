@@ -262,8 +262,8 @@ def correlation_in_time(parts: list[Float], unit: int = 1) -> Float:
     out = np.zeros((known.shape[1], len(every)))
     out[:, 0] = 1.0
     for keypoint in range(known.shape[1]):
-        # Chance alone makes a correlation of about 1 / sqrt(pairs) at each lag.
-        chance = 2.0 / np.sqrt(np.maximum(pairs[0, keypoint] + PSEUDO, 1))
+        # Chance alone makes a correlation of about 1 / sqrt(pairs); only what exceeds it clearly is believed.
+        chance = 3.0 / np.sqrt(np.maximum(pairs[0, keypoint] + PSEUDO, 1))
         if known[0, keypoint] > max(BELIEVED, chance) and pairs[0, keypoint] > 50:
             root = np.sqrt(np.minimum(pairs[:, keypoint], pairs[0, keypoint]))
             parts_of, _ = nnls(root[:, None] * shapes[:, lags - 1].T, root * known[:, keypoint].clip(0, 1))

@@ -37,7 +37,7 @@ def choose_roughness(
     groups : (keypoints,) int
         Keypoints of one group share the answer.
     order : int
-        2 or 3, see `splines.penalty`.
+        2 or 3, see `splines.penalties`.
     correlation : (keypoints, lags) float, optional
         Of the errors with those 0, 1, 2, ... frames later; independent from frame to frame if not given.
 

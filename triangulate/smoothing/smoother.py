@@ -17,6 +17,7 @@ from triangulate.points.matched_rig import matched
 from triangulate.smoothing.bone_lengths import components
 from triangulate.smoothing.contradictions import check_given
 from triangulate.smoothing.detection_noise import time_unit
+from triangulate.smoothing.drawing import Drawing
 from triangulate.smoothing.inputs import Pixels, RawPoints, cut_pixels, given_points, raw_points
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.kernels import Observed, Priors
@@ -28,7 +29,7 @@ from triangulate.smoothing.residuals import MOST
 from triangulate.smoothing.solution import Solution
 from triangulate.smoothing.solve_report import SolveReport
 from triangulate.smoothing.solver import Solved, posterior, solve
-from triangulate.smoothing.splines import Knots, basis, penalties
+from triangulate.smoothing.splines import Knots, basis, penalties, sample
 from triangulate.smoothing.stated_limits import JointLimit
 from triangulate.smoothing.strength import Options, Strength, choose_strength
 from triangulate.smoothing.view_terms import examine
@@ -81,6 +82,7 @@ class Problem(NamedTuple):
     trajectories: Trajectories3D | None
     strength: Strength
     hinges: Hinges
+    drawing: Drawing | None = None
 
 
 def smooth(
@@ -158,26 +160,54 @@ def smooth(
         symmetric=symmetric,
         joint_limits=joint_limits,
     )
+    solved = solve_tracks(
+        tracks, rig, trajectories, options, max_gap=max_gap, min_confidence=min_confidence, progress=progress
+    )
+    smoothed = solved.solution.trajectories(solved.problem.tracks)
+    if rigs:
+        moved = [solved.world.rig(one) for one in rigs]
+        smoothed = with_calibration(smoothed, solved.problem.tracks, solved.problem.rig, moved)
+    report = solved.solution.report(solved.problem.tracks, solved.problem.strength, solved.outcomes)
+    return solved.world.points(smoothed, back=True), report
+
+
+class SolvedTracks(NamedTuple):
+    """What is known after all windows are solved, in coordinates near the rig."""
+
+    problem: Problem
+    solution: Solution
+    outcomes: list[Solved]
+    world: LocalWorld
+
+
+def solve_tracks(
+    tracks: Tracks2D,
+    rig: Rig,
+    trajectories: Trajectories3D | None,
+    options: Options,
+    *,
+    max_gap: float,
+    min_confidence: float,
+    progress: Progress | None = None,
+    drawing: Drawing | None = None,
+) -> SolvedTracks:
+    """Pose the problem, solve it in windows and judge the points; for the errors raised see `smooth`."""
     if not max_gap >= 0:
         raise ValueError(f"max_gap: expected a time of 0 s or more, got {max_gap}")
     rig, tracks = matched(rig, tracks.views, tracks.sizes), tracks.confident(min_confidence)
     local = LocalWorld.of(rig)
-    rig, rigs = local.rig(rig), tuple(local.rig(one) for one in rigs)
+    rig = local.rig(rig)
     trajectories = None if trajectories is None else local.points(trajectories)
     views = camera_arrays(rig.cameras)
     together = synchronised(tracks)
     strength = choose_strength(together, rig, views, options)
-    problem = Problem(
-        tracks, together, rig, views, trajectories, strength, Hinges.of(joint_limits, tracks.skeleton)
-    )
-    solution = Solution.empty(tracks)
+    hinges = Hinges.of(options.joint_limits, tracks.skeleton)
+    problem = Problem(tracks, together, rig, views, trajectories, strength, hinges, drawing)
+    solution = Solution.empty(tracks, 0 if drawing is None else drawing.draws)
     outcomes = list(run(list(plan(problem, max_gap)), problem, solution, progress))
     solution.judge(tracks, rig, max_gap)
     check_given(options, together, rig, views, solution.inliers)
-    smoothed = solution.trajectories(tracks)
-    if rigs:
-        smoothed = with_calibration(smoothed, tracks, rig, rigs)
-    return local.points(smoothed, back=True), solution.report(tracks, problem.strength, outcomes)
+    return SolvedTracks(problem, solution, outcomes, local)
 
 
 def plan(problem: Problem, max_gap: float) -> Iterator[Task]:
@@ -235,7 +265,9 @@ def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
     strength = problem.strength
     ready = prepare(task, problem)
     observed = ready.observed
-    solved = solve(ready.start, problem.views, observed, ready.priors)
+    drawing = problem.drawing
+    normal = None if drawing is None else drawing.normal(subject, part, ready.knots.times + begin)
+    solved = solve(ready.start, problem.views, observed, ready.priors, normal)
     xyz, covariance = posterior(solved, ready.first, ready.weights)
     inliers, error = np.zeros(observed.xy.shape[:-1], dtype=np.bool_), np.empty(xyz.shape[:-1])
     squared = np.empty(inliers.shape)
@@ -248,7 +280,12 @@ def solve_task(task: Task, problem: Problem, solution: Solution) -> Solved:
     solution.inliers[first:last, :, subject, part] = inliers[kept].transpose(0, 2, 1)
     solution.error[first:last, subject, part] = error[kept]
     solution.squared[first:last, :, subject, part] = squared[kept].transpose(0, 2, 1)
-    return solved._replace(control=np.empty(0), inverse=np.empty(0))
+    if drawing is not None:
+        deviation = sample(solved.drawn, ready.first, ready.weights)
+        deviation *= np.sqrt(ready.inflation / strength.information)[:, :, None, None]
+        deviation += drawing.persistent(subject, part, ready.lasting)
+        solution.drawn[:, first:last, subject, part] = np.moveaxis(deviation[kept], -1, 0)
+    return solved._replace(control=np.empty(0), inverse=np.empty(0), drawn=np.empty(0))
 
 
 def detections(task: Task, problem: Problem) -> tuple[Pixels, Float, RawPoints, Float]:

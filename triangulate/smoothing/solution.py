@@ -22,7 +22,8 @@ Float = NDArray[np.float64]
 class Solution:
     """Writable arrays that the windows fill in; the fields are those of `Trajectories3D`.
 
-    `squared` are the squared reprojection errors, (frames, views, subjects, keypoints) px2, of the inliers.
+    `squared` are the squared reprojection errors, (frames, views, subjects, keypoints) px2, of the inliers;
+    `drawn` are draws of the deviation from the answer, (draws, frames, subjects, keypoints, 3) m.
     """
 
     xyz: Float
@@ -31,9 +32,10 @@ class Solution:
     status: NDArray[np.int64]
     error: Float
     squared: Float
+    drawn: Float
 
     @classmethod
-    def empty(cls, tracks: Tracks2D) -> Self:
+    def empty(cls, tracks: Tracks2D, draws: int = 0) -> Self:
         """Make a solution in which nothing is known."""
         frames, views, subjects, keypoints = tracks.shape
         points = (frames, subjects, keypoints)
@@ -44,6 +46,7 @@ class Solution:
             status=np.full(points, Status.UNSEEN, dtype=np.int64),
             error=np.full(points, np.nan),
             squared=np.zeros((frames, views, subjects, keypoints)),
+            drawn=np.full((draws, *points, 3), np.nan),
         )
 
     def judge(self, tracks: Tracks2D, rig: Rig, max_gap: float) -> None:

@@ -33,6 +33,8 @@ class Solved(NamedTuple):
         Cost.
     iterations : int
     converged : bool
+    drawn : (knots, keypoints, 3, draws) float, m
+        Draws of the control points' deviations from the optimum, by the posterior covariance.
     """
 
     control: Float
@@ -41,9 +43,12 @@ class Solved(NamedTuple):
     after: float
     iterations: int
     converged: bool
+    drawn: Float
 
 
-def solve(start: Float, views: CameraArrays, observed: Observed, priors: Priors) -> Solved:
+def solve(
+    start: Float, views: CameraArrays, observed: Observed, priors: Priors, normal: Float | None = None
+) -> Solved:
     """Minimise the cost from a start.
 
     Parameters
@@ -52,6 +57,8 @@ def solve(start: Float, views: CameraArrays, observed: Observed, priors: Priors)
     views : CameraArrays
     observed : Observed
     priors : Priors
+    normal : (knots, n, draws) float, optional
+        Standard normal numbers, n = 3 keypoints, from which deviations are drawn.
 
     Returns
     -------
@@ -86,8 +93,12 @@ def solve(start: Float, views: CameraArrays, observed: Observed, priors: Priors)
         assemble(best, start, views, observed, priors, band, right, True)
         if np.isnan(bands.factor(band)):
             raise_diagonal(best, start, views, observed, priors, band, right)
+    drawn = np.empty((knots, n, 0)) if normal is None else normal.copy()
+    if normal is not None:
+        bands.draw(band, drawn)
     bands.invert(band)
-    return Solved(best, band, before, after, iteration, converged)
+    drawn = drawn.reshape(knots, keypoints, 3, -1)
+    return Solved(best, band, before, after, iteration, converged, drawn)
 
 
 def raise_diagonal(*system: Any) -> None:
