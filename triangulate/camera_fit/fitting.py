@@ -16,9 +16,10 @@ from triangulate.common_clock import retimed, synchronised
 from triangulate.points.matched_rig import matched
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.local_world import LocalWorld
-from triangulate.smoothing.smoother import Problem, plan, prepare
+from triangulate.smoothing.smoother import plan
 from triangulate.smoothing.stated_limits import JointLimit
 from triangulate.smoothing.strength import Options, choose_strength
+from triangulate.smoothing.window_problem import Problem, prepare
 from triangulate.smoothing.windows import Window
 
 Float = NDArray[np.float64]
