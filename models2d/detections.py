@@ -35,6 +35,9 @@ class Detections2D:
         When each view took each frame; None where all views took frame n at n / fps.
     sizes : (views, 2) int, px, or None
         Width, height of the images in which they were found, where that is known.
+    shared_error : (keypoints,) float, or None
+        Variance of the part of a point's error that all views share, which residuals cannot show, over that
+        which they show; where the network knows it.
 
     Raises
     ------
@@ -52,6 +55,7 @@ class Detections2D:
     covariance: Float | None = None
     times: Float | None = None
     sizes: NDArray[np.int64] | None = None
+    shared_error: Float | None = None
 
     def __post_init__(self) -> None:
         """Check and freeze."""
@@ -112,6 +116,7 @@ class Detections2D:
             fps=self.fps,
             times=self.times,
             sizes=self.sizes,
+            shared_error=self.shared_error,
         )
 
 
@@ -147,6 +152,7 @@ class Tracks2D:
     covariance: Float | None = None
     times: Float | None = None
     sizes: NDArray[np.int64] | None = None
+    shared_error: Float | None = None
 
     def __post_init__(self) -> None:
         """Check and freeze."""
@@ -222,7 +228,7 @@ def checked_points(points: Any, individuals: str) -> dict[str, Any]:
 
     Parameters
     ----------
-    points : object with xy, confidence, covariance, times, sizes, views, skeleton and fps
+    points : object with xy, confidence, covariance, times, sizes, shared_error, views, skeleton and fps
     individuals : str
         What the third axis is called.
 
@@ -281,9 +287,19 @@ def checked_points(points: Any, individuals: str) -> dict[str, Any]:
         "covariance": covariance,
         "times": times,
         "sizes": None if points.sizes is None else _checked_sizes(points.sizes, len(views)),
+        "shared_error": _checked_share(points.shared_error, len(points.skeleton.keypoints)),
         "views": views,
         "fps": float(points.fps),
     }
+
+
+def _checked_share(share: Any, keypoints: int) -> Float | None:
+    if share is None:
+        return None
+    checked = frozen(share, (keypoints,), "shared_error")
+    if not (np.isfinite(checked) & (checked >= 0)).all():
+        raise ValueError(f"shared_error: expected ratios of 0 or more, got {checked.tolist()}")
+    return checked
 
 
 def _checked_sizes(sizes: Any, views: int) -> NDArray[np.int64]:

@@ -23,6 +23,7 @@ from .filters import (
 from .kalman_filter import kalman as kalman
 from .kinematics import joint_angles as joint_angles
 from .kinematics import speeds as speeds
+from .network_errors import shared_error as shared_error
 from .other_skeleton import in_skeleton as in_skeleton
 from .points.reconstruction import reconstruct as reconstruct
 from .points.reconstruction import status_counts as status_counts

@@ -171,6 +171,7 @@ def on_common_clock(tracks: Sequence[Tracks2D], fps: float | None = None) -> tup
         sizes=None
         if any(one.sizes is None for one in tracks)
         else np.concatenate([one.sizes for one in tracks]),
+        shared_error=first.shared_error,
         views=views,
         skeleton=first.skeleton,
         subjects=first.subjects,

@@ -23,11 +23,15 @@ from triangulate.projects.stage import Stage
 from triangulate.projects.staging import Staging
 from triangulate.projects.start import write_project
 from triangulate.synthetic import scene as synthetic
+from triangulate.trajectories import Trajectories3D
 
 Float = NDArray[np.float64]
 
 TRIAL = "walk"
 HELD_OUT_POINTS = 1000
+
+CHI_SQUARED_95 = 7.8147
+"""95% quantile for three degrees of freedom."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -46,6 +50,8 @@ class TruthComparison(ReadOnlyArrays):
         Share of the keypoints inside the images that were detected.
     raw, smoothed : (n,) float, m
         3D errors of the points that both have.
+    raw_held, smoothed_held : float
+        Share of the truth inside the 95% ellipsoids of the covariances.
     """
 
     centers: Float
@@ -54,6 +60,8 @@ class TruthComparison(ReadOnlyArrays):
     detected: float
     raw: Float
     smoothed: Float
+    raw_held: float
+    smoothed_held: float
 
 
 def render_demo(folder: Path, scene: synthetic.Scene, progress: Progress | None = None) -> Outcome:
@@ -140,6 +148,7 @@ def compare_with_truth(project: Project, scene: synthetic.Scene) -> TruthCompari
     pixels = np.linalg.norm(detections.xy[:, order, 0] - truth, axis=-1)
     raw, smoothed = (read(folder / f"{name}.parquet") for name in ("raw", "trajectories"))
     errors = [np.linalg.norm(points.xyz[:, 0] - true_xyz, axis=-1) for points in (raw, smoothed)]
+    held = [held_share(points, true_xyz) for points in (raw, smoothed)]
     both = np.isfinite(errors[0]) & np.isfinite(errors[1])
     return TruthComparison(
         centers=np.linalg.norm(rig.centers - found_from_true.apply(scene.rig.centers), axis=-1),
@@ -148,7 +157,29 @@ def compare_with_truth(project: Project, scene: synthetic.Scene) -> TruthCompari
         detected=float(np.isfinite(pixels).mean()),
         raw=errors[0][both],
         smoothed=errors[1][both],
+        raw_held=held[0],
+        smoothed_held=held[1],
     )
+
+
+def held_share(points: Trajectories3D, truth: Float) -> float:
+    """Return which share of the truth lies inside the 95% ellipsoids of the covariances.
+
+    Parameters
+    ----------
+    points : Trajectories3D
+        Of one subject.
+    truth : (frames, keypoints, 3) float, m, world
+
+    Returns
+    -------
+    share : float
+        Of the points that are known.
+    """
+    error, covariance = points.xyz[:, 0] - truth, points.covariance[:, 0]
+    known = np.asarray(np.isfinite(error).all(axis=-1) & np.isfinite(covariance).all(axis=(-2, -1)))
+    solved = np.linalg.solve(covariance[known], error[known][:, :, None])[:, :, 0]
+    return float(((error[known] * solved).sum(axis=-1) < CHI_SQUARED_95).mean())
 
 
 def comparison_table(comparison: TruthComparison, outcomes: list[Outcome]) -> str:
@@ -175,6 +206,10 @@ def comparison_table(comparison: TruthComparison, outcomes: list[Outcome]) -> st
     lines = [f"{name:<24}" + "".join(f"{cell:>12}" for cell in cells) for name, *cells in rows]
     lines.insert(1, "-" * len(lines[0]))
     lines.append(f"{100 * comparison.detected:.1f}% of all keypoints were detected")
+    lines.append(
+        f"95% ellipsoids hold {100 * comparison.raw_held:.1f}% of the truth raw, "
+        f"{100 * comparison.smoothed_held:.1f}% smoothed"
+    )
     seconds = ", ".join(f"{outcome.stage} {outcome.seconds:.1f}" for outcome in outcomes)
     total = sum(outcome.seconds for outcome in outcomes)
     return "\n".join([*lines, "", f"seconds: {seconds}; total {total:.1f}"])

@@ -192,6 +192,7 @@ def _together(
         fps=fps,
         times=recording.times,
         sizes=recording.sizes,
+        shared_error=getattr(model, "shared_error", None),
     )
 
 

@@ -72,6 +72,7 @@ def follow(
         fps=detections.fps,
         times=detections.times,
         sizes=detections.sizes,
+        shared_error=detections.shared_error,
     )
 
 

@@ -50,6 +50,11 @@ class BottomUp:
         self.candidates = 3 * individuals if candidates is None else candidates
         self.skeleton = model.skeleton
 
+    @property
+    def shared_error(self) -> Float | None:
+        """Part of the error that all views share, (keypoints,), see `Detections2D`; None if not measured."""
+        return self.model.shared_error
+
     def with_temperature(self, temperature: Float, tail: float | None = None) -> "BottomUp":
         """Return the same model with other covariance temperatures, (keypoints,), and tail of the errors."""
         return self.with_model(self.model.with_temperature(temperature, tail))

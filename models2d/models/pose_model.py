@@ -175,6 +175,15 @@ class PoseModel:
         self._mean = torch.tensor(recipe.mean, device=self.device).view(1, 3, 1, 1) * 255
         self._deviation = torch.tensor(recipe.deviation, device=self.device).view(1, 3, 1, 1) * 255
 
+    def with_shared_error(self, share: Float) -> "PoseModel":
+        """Return the same model with another part of the error that all views share, (keypoints,)."""
+        return self._changed(recipe=replace(self.recipe, shared_error=tuple(float(one) for one in share)))
+
+    @property
+    def shared_error(self) -> Float | None:
+        """Part of the error that all views share, (keypoints,), see `Detections2D`; None if not measured."""
+        return np.array(self.recipe.shared_error) if self.recipe.shared_error else None
+
     def with_temperature(self, temperature: Float, tail: float | None = None) -> "PoseModel":
         """Return the same model with other covariance temperatures, (keypoints,), and tail of the errors."""
         factors = tuple(float(value) for value in temperature)

@@ -38,6 +38,8 @@ class Recipe:
     tail : float or None
         Degrees of freedom of a Student t, by which more errors are large than the covariance says; None for a
         Gaussian.
+    shared_error : tuple of float
+        Per keypoint: see `Detections2D`; empty where it was not measured.
     individuals : int
         How many at most it finds in a frame, for networks that group keypoints; 1 for all others.
     affinity : tuple of (float, float, float)
@@ -58,6 +60,7 @@ class Recipe:
     deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
     temperature: tuple[float, ...] = ()
     tail: float | None = None
+    shared_error: tuple[float, ...] = ()
     individuals: int = 1
     affinity: tuple[tuple[float, float, float], ...] = ()
 

@@ -134,6 +134,7 @@ def read_tracks(
         subjects=tuple(subjects),
         fps=detections.fps,
         sizes=detections.sizes,
+        shared_error=detections.shared_error,
     )
 
 
@@ -291,4 +292,5 @@ def _as_detections(
         fps=points.fps if fps is None else fps,
         times=points.times,
         sizes=points.sizes,
+        shared_error=points.shared_error if body == points.skeleton else None,
     )

@@ -70,6 +70,7 @@ def _header(points: Detections2D | Tracks2D) -> dict[str, Any]:
         "views": list(points.views),
         "fps": points.fps,
         "sizes": None if points.sizes is None else points.sizes.tolist(),
+        "shared_error": None if points.shared_error is None else points.shared_error.tolist(),
         "skeleton": {
             "name": points.skeleton.name,
             "keypoints": list(points.skeleton.keypoints),
@@ -137,6 +138,7 @@ def _points(table: pa.Table, header: dict[str, Any], shape: tuple[int, ...]) -> 
         ),
         "fps": header["fps"],
         "sizes": header.get("sizes"),
+        "shared_error": header.get("shared_error"),
     }
     if header["kind"] == "Tracks2D":
         return Tracks2D(subjects=tuple(header["subjects"]), **fields)

@@ -48,6 +48,8 @@ def test_the_demo_is_close_to_the_truth(run):
     assert comparison.detected > 0.9
     assert comparison.smoothed.mean() < comparison.raw.mean()
     assert comparison.smoothed.mean() < 6e-3
+    assert 0.85 < comparison.raw_held < 0.99
+    assert 0.85 < comparison.smoothed_held < 0.99
     assert [outcome.stage for outcome in outcomes] == ["render", "calibrate", "detect", "reconstruct"]
     assert "3D smoothed (mm)" in demo.comparison_table(comparison, outcomes)
 

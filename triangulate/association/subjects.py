@@ -131,4 +131,5 @@ def _tracks(detections: Detections2D, chains: list[Chain]) -> Tracks2D:
         fps=detections.fps,
         times=detections.times,
         sizes=detections.sizes,
+        shared_error=detections.shared_error,
     )

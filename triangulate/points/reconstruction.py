@@ -1,6 +1,7 @@
 """From tracks to trajectories: robust triangulation of every keypoint of every frame."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,11 +113,29 @@ def reconstruct(
         subjects=tracks.subjects,
         fps=tracks.fps,
     )
+    if tracks.shared_error is not None:
+        trajectories = with_shared_error(trajectories, tracks.shared_error)
     if not len(rigs):
         return trajectories
     from triangulate.points.calibration_scatter import with_calibration
 
     return with_calibration(trajectories, tracks, rig, rigs)
+
+
+def with_shared_error(trajectories: Trajectories3D, share: Float) -> Trajectories3D:
+    """Add the part of the error that all views share, which no residual shows, to the covariances.
+
+    Parameters
+    ----------
+    trajectories : Trajectories3D
+    share : (keypoints,) float
+        Its variance over that of a point as residuals show it, see `Detections2D`.
+
+    Returns
+    -------
+    trajectories : Trajectories3D
+    """
+    return replace(trajectories, covariance=trajectories.covariance * (1.0 + share)[:, None, None])
 
 
 def found_scale(tracks: Tracks2D, rig: Rig) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,6 +156,9 @@ def solve_tracks(
     local = LocalWorld.of(rig)
     rig = local.rig(rig)
     trajectories = None if trajectories is None else local.points(trajectories)
+    if trajectories is not None and tracks.shared_error is not None:  # it is added again after smoothing
+        covariance = trajectories.covariance / (1.0 + tracks.shared_error)[:, None, None]
+        trajectories = replace(trajectories, covariance=covariance)
     views = camera_arrays(rig.cameras)
     together = synchronised(tracks)
     strength = choose_strength(together, rig, views, options)

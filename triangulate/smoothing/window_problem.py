@@ -71,6 +71,9 @@ def prepare(task: Task, problem: Problem, room: float = 0.0) -> Prepared:
     begin, end, _, _ = task.window
     pixels, offset, raw, lasting = detections(task, problem)
     at, early, late = observation_times(problem.tracks, slice(begin, end))
+    share = problem.tracks.shared_error
+    if share is not None:
+        lasting = lasting + persistent(raw, share[task.keypoints])
     local = window_motion(task, problem, raw, (early + room, late + room))
     knots = local.knots
     index, weights = basis(np.arange(end - begin), knots)
