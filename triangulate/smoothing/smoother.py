@@ -19,6 +19,7 @@ from triangulate.smoothing.bone_lengths import components
 from triangulate.smoothing.contradictions import check_given
 from triangulate.smoothing.detection_noise import time_unit
 from triangulate.smoothing.drawing import Drawing
+from triangulate.smoothing.gap_errors import add_curvature
 from triangulate.smoothing.joint_limits import Hinges
 from triangulate.smoothing.knots import KNOT_BLOCK, usual_spacing
 from triangulate.smoothing.local_world import LocalWorld
@@ -32,7 +33,7 @@ from triangulate.smoothing.strength import Options, choose_strength
 from triangulate.smoothing.view_terms import examine
 from triangulate.smoothing.window_problem import Problem, Task, prepare
 from triangulate.smoothing.windows import windows
-from triangulate.trajectories import Trajectories3D
+from triangulate.trajectories import Status, Trajectories3D
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -167,6 +168,18 @@ def solve_tracks(
     solution = Solution.empty(tracks, 0 if drawing is None else drawing.draws)
     outcomes = list(run(list(plan(problem, max_gap)), problem, solution, progress))
     solution.judge(tracks, rig, max_gap)
+    for subject, errors in enumerate(strength.gap_errors):
+        growth = errors.growth(solution.inliers[:, :, subject].sum(axis=1) >= 2)
+        solution.covariance[:, subject] *= growth[..., None, None]
+        solution.drawn[:, :, subject] *= np.sqrt(growth)[..., None]
+        used = np.isfinite(strength.bone_sigma[subject])
+        add_curvature(
+            solution.xyz[:, subject],
+            solution.covariance[:, subject],
+            solution.status[:, subject] == Status.FILLED,
+            strength.bones[used],
+            strength.bone_lengths[subject, used],
+        )
     check_given(options, together, rig, views, solution.inliers)
     return SolvedTracks(problem, solution, outcomes, local)
 

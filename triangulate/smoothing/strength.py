@@ -13,6 +13,7 @@ from models2d.skeleton import Skeleton
 from triangulate.points.noise_level import noise_scale
 from triangulate.smoothing.bone_lengths import RIGID, measure_bones, mirrored_mean, rigid_candidates
 from triangulate.smoothing.detection_noise import TAILS, Noise, find_noise, time_unit
+from triangulate.smoothing.gap_errors import GapErrors
 from triangulate.smoothing.inputs import Pixels, RawPoints, along_axes, cut_pixels, raw_points
 from triangulate.smoothing.motion_strength import smooth_coordinates, typical_roughness
 from triangulate.smoothing.offsets import lasting_offsets
@@ -57,6 +58,8 @@ class Strength(NamedTuple):
         Of the white noise's errors with those 0, 1, 2, ... frames later.
     steady : bool
         Whether the caller fixed the strength of the motion for the whole recording.
+    gap_errors : tuple of GapErrors
+        Of each subject.
     """
 
     order: int
@@ -71,6 +74,7 @@ class Strength(NamedTuple):
     persistence: Float
     correlation: Float
     steady: bool
+    gap_errors: tuple[GapErrors, ...]
 
     @property
     def information(self) -> float:
@@ -169,6 +173,7 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: CameraArrays, options: Op
     motion, corner = np.full((subjects, keypoints), np.nan), np.full((subjects, keypoints), np.nan)
     lengths, sigma = np.full((subjects, len(bones)), np.nan), np.full((subjects, len(bones)), np.nan)
     group = np.minimum(np.arange(keypoints), np.asarray(tracks.skeleton.mirror))
+    gap_errors = [GapErrors(np.zeros(1), np.ones(1))] * subjects
     for subject in range(subjects if frames else 0):
         raws = [along_axes(raw_points(scaled(pixels, white.sigma), rig))[0] for pixels in cuts[subject]]
         motion[subject], corner[subject] = choose_motion(raws, group, tracks.fps, white.correlation, options)
@@ -179,6 +184,8 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: CameraArrays, options: Op
             motion[subject] / tracks.fps**options.order,
             options,
         )
+        roughness = motion[subject] / tracks.fps**options.order
+        gap_errors[subject] = GapErrors.measured(raws, roughness, options.order, unit)
     return Strength(
         order=options.order,
         pixel_sigma=total.sigma,
@@ -192,6 +199,7 @@ def choose_strength(tracks: Tracks2D, rig: Rig, views: CameraArrays, options: Op
         persistence=total.persistence if options.offsets else np.zeros(keypoints),
         correlation=white.correlation,
         steady=options.motion_sigma is not None,
+        gap_errors=tuple(gap_errors),
     )
 
 
