@@ -38,13 +38,15 @@ def ring_rig(views: int = 6, *, radius: float = 3.0, seed: int = 0) -> Rig:
     return Rig(cameras=tuple(cameras))
 
 
-def moving_chain(frames: int, keypoints: int = 20, *, seed: int = 0) -> tuple[Float, list[tuple[int, int]]]:
+def moving_chain(
+    frames: int, keypoints: int = 20, *, seed: int = 0, fps: float = FPS
+) -> tuple[Float, list[tuple[int, int]]]:
     """Move a branching chain of rigid bones, 6 to 20 cm, whose joints swing at up to 1 Hz.
 
     Returns the keypoints, (frames, keypoints, 3) m, and the bones.
     """
     rng = np.random.default_rng([seed, 2])
-    t = np.arange(frames) / FPS
+    t = np.arange(frames) / fps
     xyz = np.zeros((frames, keypoints, 3))
     xyz[:, 0] = MIDDLE + np.stack(
         [0.4 * np.sin(0.5 * t), 0.4 * np.cos(0.4 * t), 0.05 * np.sin(2 * t)], axis=-1
@@ -75,6 +77,7 @@ class Scene:
     xy: Float
     good: NDArray[np.bool_]
     sigma: float
+    fps: float = FPS
 
     def tracks(self) -> Tracks2D:
         """Return the pixels as tracks of one subject."""
@@ -87,7 +90,7 @@ class Scene:
             views=self.rig.names,
             skeleton=Skeleton.from_names("chain", names, links, []),
             subjects=("chain",),
-            fps=FPS,
+            fps=self.fps,
         )
 
 
