@@ -1,12 +1,12 @@
-"""Measure what part of a network's errors all views share, on rendered recordings of known truth.
-
-    python examples/measure_shared_error.py models2d/shipped/demo.safetensors --seeds 1 2 3
-
-The share of each keypoint is written into the header of the weights file, so that covariances of points
-that rest on this network's detections hold. Seed 0 is the demo's own recording, by which the network is
-judged, and is to be left out. For a network of your own, call `triangulate.shared_error` with triangulated
-labels as the truth.
-"""
+# %% [markdown]
+# Measure what part of a network's errors all views share, on rendered recordings of known truth.
+#
+#     python examples/measure_shared_error.py models2d/shipped/demo.safetensors --seeds 1 2 3
+#
+# The share of each keypoint is written into the header of the weights file, so that covariances of points
+# that rest on this network's detections hold. Seed 0 is the demo's own recording, by which the network is
+# judged, and is to be left out. For a network of your own, call `triangulate.shared_error` with triangulated
+# labels as the truth.
 
 # %%
 import argparse

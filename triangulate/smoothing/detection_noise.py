@@ -36,8 +36,10 @@ FAR = (13.8, 60.0)
 seldom."""
 
 LAGS = np.array([1, 2, 3, 5, 8, 12, 18, 27, 40])
-"""After which residuals are compared with themselves, in frames and in `time_unit`; what is left of an error
-after the last, 2/3 s, counts as persistent."""
+"""After which residuals are compared with themselves, in frames and in `time_unit`."""
+
+LASTING = 12
+"""After which what is left of an error counts as persistent, in `time_unit`."""
 
 TIMES = np.array([0.4, 0.7, 1.2, 2.0, 3.5, 6.0, 10.0, 17.0, 30.0, 1e6])
 """Time constants of correlations, in `time_unit`; the last stays."""
@@ -60,7 +62,7 @@ class Noise(NamedTuple):
     nu : float
         Degrees of freedom.
     persistence : (keypoints,) float
-        Share of the error's variance that does not change within 2/3 s: where a view always sees another
+        Share of the error's variance that does not change within 0.2 s: where a view always sees another
         place than the others, or the calibration is off. No smoothing takes it away.
     """
 
@@ -71,7 +73,7 @@ class Noise(NamedTuple):
     @property
     def persistence(self) -> Float:
         """See above."""
-        stays = self.correlation[:, -1]
+        stays = self.correlation[:, (self.correlation.shape[1] - 1) * LASTING // LAGS[-1]]
         return np.where(stays > PERSISTENT, stays, 0.0)
 
 

@@ -42,6 +42,11 @@ class ErrorKernel(NamedTuple):
         """Whether errors of a group resemble those of neighbouring frames."""
         return np.asarray((self.correlation[:, 1:] > 0).any(axis=1))
 
+    @property
+    def alike(self) -> Float:
+        """Frames that say no more than one does whose errors are independent, (groups,)."""
+        return 1.0 + 2.0 * self.correlation[:, 1:].sum(axis=1)
+
     def leverage(self, group: int, log_weight: float, order: int) -> float:
         """Return the factor by which a fit follows errors more than independent ones.
 

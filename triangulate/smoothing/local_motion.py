@@ -229,7 +229,8 @@ def averaged_strength(series: Series, usual: Float, order: int, errors: ErrorKer
     held_out, fitted = np.moveaxis(np.array(list(scored.values())), 1, 0)
     # Errors that last are predicted along with the motion: leaving out frames does not show them.
     unpredicted = (held_out.min(axis=0) > UNPREDICTED * number) | errors.lasts[:, None]
-    cost = np.where(unpredicted, fitted, held_out) + (CHANGE / STEP) * np.abs(steps)[:, None, None]
+    cost = np.where(unpredicted, fitted, held_out) / errors.alike[:, None]
+    cost += (CHANGE / STEP) * np.abs(steps)[:, None, None]
     # A few dozen frames of slow errors say too little to believe in a motion smoother than the recording's.
     cost = np.where((steps > 0)[:, None, None] & errors.lasts[:, None], np.inf, cost)
     belief = np.exp(-0.5 * (cost - cost.min(axis=0)))
